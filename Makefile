@@ -1,0 +1,54 @@
+# What can be done with Chatgate. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+PORT ?= 7071
+# Azure runs linux/amd64; GOARCH=arm64 make package builds for the other plans.
+TARGET_OS ?= linux
+TARGET_ARCH ?= $(or $(GOARCH),amd64)
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: package
+package: ## build dist/, what Azure runs
+	@rm -rf dist && mkdir dist
+	@cp host.json dist/ && cp -R functions/. dist/
+	CGO_ENABLED=0 GOOS=$(TARGET_OS) GOARCH=$(TARGET_ARCH) go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o dist/handler .
+
+.PHONY: run
+run: webchat ## the whole system on this machine, http://localhost:7071
+	@$(MAKE) --no-print-directory package TARGET_OS=$$(go env GOHOSTOS) TARGET_ARCH=$$(go env GOHOSTARCH)
+	@mkdir -p .local && go build -o .local/chatgate-local ./cmd/local
+	@exec .local/chatgate-local -port $(PORT)
+
+.PHONY: webchat
+webchat:
+	@scripts/fetch-webchat.sh
+
+.PHONY: deps
+deps: ## install what the tests need
+	@scripts/install-deps.sh
+
+.PHONY: test
+test: deps webchat package ## run every test
+	@scripts/test.sh
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (10s)
+	@scripts/fuzz.sh
+
+.PHONY: lint
+lint: ## run the linters
+	@scripts/lint.sh
+
+.PHONY: bench
+bench: deps package ## measure, beside what one would pick instead
+	@scripts/bench.sh
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf dist .cache artifacts

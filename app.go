@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"chatgate/handlers"
+	"chatgate/internal/directline"
+	"chatgate/internal/handshake"
+	"chatgate/internal/ratelimit"
+	"chatgate/internal/redacted"
+	"chatgate/internal/secrets"
+	"chatgate/internal/settings"
+	"chatgate/internal/transcript"
+	"chatgate/internal/transcript/filestore"
+	"chatgate/internal/transcript/tablestore"
+	"chatgate/internal/visitor"
+)
+
+// app is the wired program.
+type app struct {
+	handler     http.Handler
+	cache       *secrets.Cache
+	secretNames []string
+}
+
+// newApp wires settings to clients and clients to handlers. Nothing is read
+// from the network here.
+func newApp(config settings.Settings, logger *slog.Logger) (*app, error) {
+	credential, err := newCredential(config)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the managed identity: %w", err)
+	}
+	store, err := newStore(config.Store, credential)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the conversation store: %w", err)
+	}
+	a := &app{secretNames: secretNames(config)}
+	if a.cache, err = newCache(config, credential, logger); err != nil {
+		return nil, fmt.Errorf("preparing Key Vault: %w", err)
+	}
+	issuer, err := newIssuer(config, a.cache, logger)
+	if err != nil {
+		return nil, fmt.Errorf("preparing Direct Line: %w", err)
+	}
+	pages, err := handlers.Pages(config.WebChatURL, directLineEndpoints(config))
+	if err != nil {
+		return nil, fmt.Errorf("preparing the pages: %w", err)
+	}
+	a.handler = handlers.New(handlers.Config{
+		Assistants:     admissions(config.Assistants),
+		Issuer:         issuer,
+		Recorder:       newRecorder(config, store),
+		Pages:          pages,
+		ClientLimit:    newLimiter(config.TokenRateLimit),
+		AssistantLimit: newLimiter(config.AssistantRateLimit),
+		ClientSource:   ratelimit.Source{FrontDoorID: config.FrontDoorID},
+		SecretsReady:   a.secretsReady,
+		Version:        version,
+		Logger:         logger,
+	})
+	return a, nil
+}
+
+func (a *app) close() {
+	a.cache.Close()
+}
+
+// newCredential is the managed identity; a developer's own sign-in counts only
+// in Development, so that a deployed app never tries a chain of other identities.
+func newCredential(config settings.Settings) (azcore.TokenCredential, error) {
+	if config.Development {
+		return azidentity.NewDefaultAzureCredential(nil) //nolint:wrapcheck // newApp says what was being done
+	}
+	options := &azidentity.ManagedIdentityCredentialOptions{}
+	if config.ClientID != "" {
+		options.ID = azidentity.ClientID(config.ClientID)
+	}
+	return azidentity.NewManagedIdentityCredential(options) //nolint:wrapcheck // newApp says what was being done
+}
+
+func newStore(config settings.Store, credential azcore.TokenCredential) (transcript.Store, error) {
+	switch {
+	case config.File != "":
+		return filestore.Open(config.File, nil)
+	case !config.ConnectionString.IsEmpty():
+		return tablestore.NewFromConnectionString(config.ConnectionString.Reveal(), nil)
+	default:
+		return tablestore.New(config.TableServiceURI, credential, nil)
+	}
+}
+
+// newCache reads secrets from the vault, and in Development from the settings.
+func newCache(config settings.Settings, credential azcore.TokenCredential, logger *slog.Logger) (*secrets.Cache, error) {
+	var reader secrets.Reader
+	if config.KeyVaultURI != "" {
+		vault, err := secrets.NewVault(config.KeyVaultURI, credential, nil)
+		if err != nil {
+			return nil, fmt.Errorf("making the vault's client: %w", err)
+		}
+		reader = vault
+	}
+	fixed := map[string]redacted.Text{}
+	for _, assistant := range config.Assistants {
+		if !assistant.DirectLineSecret.IsEmpty() {
+			fixed[secretName(assistant)] = assistant.DirectLineSecret
+		}
+	}
+	if len(fixed) > 0 {
+		reader = secrets.NewFixed(fixed, reader)
+	}
+	return secrets.NewCache(reader, &secrets.CacheOptions{MaxAge: config.SecretMaxAge, Logger: logger}), nil
+}
+
+// secretName is what the assistant's secret is cached under. A secret from the
+// settings has a name that Key Vault does not allow, so that the two never meet.
+func secretName(assistant settings.Assistant) string {
+	if !assistant.DirectLineSecret.IsEmpty() {
+		return "setting:" + assistant.ID
+	}
+	return assistant.DirectLineSecretName
+}
+
+func secretNames(config settings.Settings) []string {
+	names := make([]string, 0, len(config.Assistants)+1)
+	for _, assistant := range config.Assistants {
+		names = append(names, secretName(assistant))
+	}
+	if config.VisitorKeySecretName != "" {
+		names = append(names, config.VisitorKeySecretName)
+	}
+	return names
+}
+
+func newIssuer(config settings.Settings, cache *secrets.Cache, logger *slog.Logger) (*handshake.Issuer, error) {
+	var signer *visitor.Signer
+	if config.VisitorKeySecretName != "" {
+		signer = visitor.NewSigner(cache, config.VisitorKeySecretName, nil)
+	}
+	assistants := make([]handshake.Assistant, 0, len(config.Assistants))
+	for _, assistant := range config.Assistants {
+		client, err := directline.NewClient(assistant.DirectLineEndpoint, nil)
+		if err != nil {
+			return nil, fmt.Errorf("making the client of assistant %s: %w", assistant.ID, err)
+		}
+		assistants = append(assistants, handshake.Assistant{
+			ID:             assistant.ID,
+			SecretName:     secretName(assistant),
+			TrustedOrigins: assistant.TrustedOrigins,
+			Client:         client,
+			Domain:         assistant.DirectLineEndpoint,
+		})
+	}
+	return handshake.NewIssuer(assistants, cache, &handshake.IssuerOptions{Visitors: signer, Logger: logger}), nil
+}
+
+func newRecorder(config settings.Settings, store transcript.Store) *transcript.Recorder {
+	ids := make([]string, 0, len(config.Assistants))
+	for _, assistant := range config.Assistants {
+		ids = append(ids, assistant.ID)
+	}
+	return transcript.NewRecorder(store, &transcript.RecorderOptions{Assistants: ids, SkippedTypes: config.SkippedActivityTypes})
+}
+
+func newLimiter(limit settings.Rate) *ratelimit.Limiter {
+	if limit.Off {
+		return nil
+	}
+	return ratelimit.New(limit.Count, limit.Period, nil)
+}
+
+func admissions(assistants []settings.Assistant) []handlers.Assistant {
+	admitted := make([]handlers.Assistant, 0, len(assistants))
+	for _, assistant := range assistants {
+		admitted = append(admitted, handlers.Assistant{
+			ID:             assistant.ID,
+			AllowedOrigins: assistant.AllowedOrigins,
+			AllowNoOrigin:  assistant.AllowNoOrigin,
+		})
+	}
+	return admitted
+}
+
+func directLineEndpoints(config settings.Settings) []string {
+	endpoints := make([]string, 0, len(config.Assistants))
+	for _, assistant := range config.Assistants {
+		endpoints = append(endpoints, assistant.DirectLineEndpoint)
+	}
+	return endpoints
+}
+
+// warmRetry is the pause between attempts to read the secrets at start.
+const warmRetry = 10 * time.Second
+
+// warm reads the secrets before the first visitor needs them, and goes on
+// trying, so that health turns to ok without a visitor's help. It ends when all
+// are there or ctx ends.
+func (a *app) warm(ctx context.Context) {
+	for {
+		for _, name := range a.secretNames {
+			_, _ = a.cache.Get(ctx, name) // the cache logs failures
+		}
+		if a.secretsReady() {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(warmRetry):
+		}
+	}
+}
+
+// secretsReady reports whether no secret is known to be out of reach.
+func (a *app) secretsReady() bool {
+	for _, name := range a.secretNames {
+		if !a.cache.Available(name) {
+			return false
+		}
+	}
+	return true
+}

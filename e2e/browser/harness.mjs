@@ -1,0 +1,161 @@
+/**
+ * What the browser tests share: a server, a browser, and pages that keep an
+ * account of all that went wrong in them.
+ *
+ * BASE_URL names a running system (`make run`); without it a small server is
+ * started here. Faults are made between the page and the server, so that the
+ * same tests run against both.
+ */
+import { mkdir } from 'node:fs/promises';
+import { accessSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { after, before } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { chromium } from 'playwright-core';
+
+import { startSmallServer } from './small-server.mjs';
+
+const SCREENSHOTS = fileURLToPath(new URL('../../artifacts/screenshots/', import.meta.url));
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync'
+];
+
+export const INPUT = '[data-id="webchat-sendbox-input"]';
+
+/**
+ * Starts the browser and the server for the tests of a file.
+ *
+ * @returns {{ url: string, visit: typeof visit }} filled in before the first test
+ */
+export function useBrowser() {
+  const suite = {};
+  let server;
+  before(async () => {
+    suite.browser = await chromium.launch({ executablePath: findChromium(), headless: true, args: FLAGS });
+    server = process.env.BASE_URL ? undefined : await startSmallServer();
+    suite.url = (process.env.BASE_URL ?? server.url).replace(/\/+$/, '');
+    suite.page = suite.url + '/api/site/chat/';
+    suite.api = suite.url + '/api';
+  });
+  after(async () => {
+    await suite.browser?.close();
+    await server?.stop();
+  });
+  return suite;
+}
+
+function findChromium() {
+  const names = ['chromium', 'chromium-browser', 'google-chrome'];
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const candidates = [process.env.CHROMIUM, ...names.flatMap((name) => folders.map((folder) => join(folder, name)))];
+  const found = candidates.find((path) => path && exists(path));
+  if (!found) throw new Error('no Chromium on PATH; set CHROMIUM');
+  return found;
+}
+
+function exists(path) {
+  try {
+    accessSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A visitor: a browser profile of its own, closed at the end of the test. */
+export async function newVisitor(t, suite, options = {}) {
+  const context = await suite.browser.newContext({ viewport: { width: 1200, height: 800 }, ...options });
+  t.after(() => context.close());
+  return context;
+}
+
+/**
+ * A page whose complaints are collected: errors of scripts, of the console
+ * (content security policy included), and warnings.
+ */
+export async function newPage(context) {
+  const page = await context.newPage();
+  page.complaints = [];
+  page.on('pageerror', (error) => page.complaints.push(`error: ${error.message}`));
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) page.complaints.push(`${message.type()}: ${message.text()}`);
+  });
+  return page;
+}
+
+/** Opens the sample page and waits until the chat can be used. */
+export async function visit(context, suite, path = '') {
+  const page = await newPage(context);
+  await page.goto(suite.page + path);
+  await ready(page);
+  return page;
+}
+
+export async function ready(page) {
+  await page.locator('#state', { hasText: /^ready$/ }).waitFor();
+  await page.locator(INPUT).waitFor();
+}
+
+/** Types a message and waits for the bot's answer to it. */
+export async function say(page, text) {
+  await page.fill(INPUT, text);
+  await page.press(INPUT, 'Enter');
+  await answered(page, text);
+}
+
+/** The bubbles with exactly this text; Web Chat repeats texts for screen readers elsewhere. */
+export const bubble = (page, text) => page.locator('.webchat__bubble__content').getByText(text, { exact: true });
+
+export const answered = (page, text) => bubble(page, `You said: ${text}`).waitFor();
+
+/** What the page knows of its session. */
+export const session = (page) =>
+  page.evaluate(() => ({
+    user: document.querySelector('#user').title,
+    conversation: document.querySelector('#conversation').title,
+    state: document.querySelector('#state').textContent
+  }));
+
+/** The line about the connection. */
+export const notice = (page) => page.locator('chatgate-chat .message');
+
+/** Answers matching requests with a problem, until the returned function is called. */
+export async function refuse(page, pattern, { status, code, headers = {} }) {
+  const calls = [];
+  const handler = (route) => {
+    if (route.request().method() === 'OPTIONS') return route.fallback();
+    calls.push(Date.now());
+    return route.fulfill({
+      status,
+      contentType: 'application/problem+json',
+      headers: { 'Access-Control-Allow-Origin': '*', 'Access-Control-Expose-Headers': 'Retry-After', ...headers },
+      body: JSON.stringify({ code, error: { code, message: code } })
+    });
+  };
+  await page.route(pattern, handler);
+  return { calls, end: () => page.unroute(pattern, handler) };
+}
+
+/** Lets the tests close the page's WebSockets, and refuse new ones. */
+export async function holdSockets(page) {
+  const sockets = { open: [], opened: 0, refuse: false };
+  await page.routeWebSocket(/stream/, (socket) => {
+    if (sockets.refuse) return socket.close();
+    sockets.opened += 1;
+    sockets.open.push(socket);
+    socket.connectToServer();
+  });
+  sockets.cut = () => Promise.all(sockets.open.splice(0).map((socket) => socket.close({ code: 1001 })));
+  return sockets;
+}
+
+export async function screenshot(page, name) {
+  await mkdir(SCREENSHOTS, { recursive: true });
+  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), animations: 'disabled' });
+}

@@ -1,0 +1,134 @@
+package handlers
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"chatgate/internal/invocation"
+	"chatgate/internal/problem"
+)
+
+// exchange is one request, its answer, and what the log will say of it.
+type exchange struct {
+	request *http.Request
+	writer  *statusWriter
+	event   event
+}
+
+// event is one line of the log. Nothing in it was written by a stranger, apart
+// from the invocation id, whose form is checked.
+type event struct {
+	invocationID string
+	function     string
+	assistant    string
+	client       string
+	failure      *problem.Error
+	details      []slog.Attr
+}
+
+// statusWriter remembers the status that was sent.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(body []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(body)
+	if err != nil {
+		return n, fmt.Errorf("writing the answer: %w", err)
+	}
+	return n, nil
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *statusWriter) Unwrap() http.ResponseWriter {
+	return w.ResponseWriter
+}
+
+func newExchange(w http.ResponseWriter, r *http.Request) *exchange {
+	return &exchange{
+		request: r,
+		writer:  &statusWriter{ResponseWriter: w},
+		event:   event{invocationID: invocation.ID(r.Header)},
+	}
+}
+
+func (x *exchange) header() http.Header {
+	return x.writer.Header()
+}
+
+// writeJSON sends an answer that only programs read.
+func (x *exchange) writeJSON(status int, contentType string, value any) error {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encoding the answer: %w", err)
+	}
+	h := x.header()
+	h.Set("Content-Type", contentType)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Strict-Transport-Security", "max-age=31536000")
+	x.writer.WriteHeader(status)
+	_, err = x.writer.Write(body)
+	return err
+}
+
+// recoverPanic turns a panic into an answer and a line with the stack, which
+// holds addresses but no values.
+func (s *server) recoverPanic(x *exchange) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if cause == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
+		panic(cause)
+	}
+	x.event.details = append(x.event.details, slog.String("stack", string(debug.Stack())))
+	writeProblem(x, fmt.Errorf("panic of type %T", cause))
+}
+
+// report writes the line about a request.
+func (s *server) report(x *exchange, took time.Duration) {
+	e := x.event
+	attrs := []slog.Attr{
+		slog.String("invocationId", e.invocationID),
+		slog.Int("status", x.writer.status),
+		slog.Float64("ms", float64(took.Microseconds())/1000),
+	}
+	if e.assistant != "" {
+		attrs = append(attrs, slog.String("assistant", e.assistant))
+	}
+	if e.client != "" {
+		attrs = append(attrs, slog.String("client", e.client))
+	}
+	level := slog.LevelInfo
+	if e.failure != nil {
+		attrs = append(attrs, slog.String("code", string(e.failure.Code)))
+		if e.failure.Cause != nil {
+			attrs = append(attrs, slog.String("cause", e.failure.Cause.Error()))
+		}
+		if x.writer.status >= http.StatusInternalServerError {
+			level = slog.LevelError
+		}
+	}
+	name := e.function
+	if name == "" {
+		name = "unknown"
+	}
+	s.Logger.LogAttrs(x.request.Context(), level, name, append(attrs, e.details...)...)
+}

@@ -1,0 +1,96 @@
+package handlers
+
+import (
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"chatgate/internal/problem"
+)
+
+// problemDocument is the body of a failure (RFC 9457).
+type problemDocument struct {
+	Type         string       `json:"type"`
+	Title        string       `json:"title"`
+	Status       int          `json:"status"`
+	Detail       string       `json:"detail"`
+	Code         problem.Code `json:"code"`
+	InvocationID string       `json:"invocationId"`
+}
+
+// statusOf is the HTTP status of each code. A code that is missing here is a
+// fault of ours, and answered so.
+func statusOf(code problem.Code) int {
+	switch code {
+	case problem.BadRequest, problem.TokenMalformed:
+		return http.StatusBadRequest
+	case problem.TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case problem.TokenMissing, problem.TokenExpired, problem.TokenInvalid:
+		return http.StatusUnauthorized
+	case problem.OriginNotAllowed, problem.OriginRequired:
+		return http.StatusForbidden
+	case problem.UnknownAssistant, problem.NotFound:
+		return http.StatusNotFound
+	case problem.MethodNotAllowed:
+		return http.StatusMethodNotAllowed
+	case problem.RateLimited:
+		return http.StatusTooManyRequests
+	case problem.DirectLineRefused, problem.DirectLineUnavailable:
+		return http.StatusBadGateway
+	case problem.DirectLineThrottled, problem.SecretUnavailable:
+		return http.StatusServiceUnavailable
+	case problem.Internal:
+		return http.StatusInternalServerError
+	}
+	return http.StatusInternalServerError
+}
+
+// defaultRetry is the Retry-After of a 429 or 503 when nobody named a time.
+const defaultRetry = 5 * time.Second
+
+// writeProblem is the one place that answers with a failure.
+func writeProblem(x *exchange, err error) {
+	failure := problem.From(err)
+	x.event.failure = failure
+	if x.writer.status != 0 {
+		return // the answer is under way; the log still tells
+	}
+	status := statusOf(failure.Code)
+	h := x.header()
+	h.Set("Cache-Control", "no-store")
+	if status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", challenge(failure.Code))
+	}
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", retryAfter(failure.RetryAfter))
+	}
+	document := problemDocument{
+		Type:         "about:blank",
+		Title:        http.StatusText(status),
+		Status:       status,
+		Detail:       failure.Message,
+		Code:         failure.Code,
+		InvocationID: x.event.invocationID,
+	}
+	// The client is gone if this fails; there is nobody left to tell.
+	_ = x.writeJSON(status, "application/problem+json", document)
+}
+
+// challenge is the WWW-Authenticate header of RFC 6750 section 3: a request
+// without a token gets no error code.
+func challenge(code problem.Code) string {
+	if code == problem.TokenMissing {
+		return "Bearer"
+	}
+	return `Bearer error="invalid_token"`
+}
+
+// retryAfter is a delay in whole seconds, rounded up.
+func retryAfter(delay time.Duration) string {
+	if delay <= 0 {
+		delay = defaultRetry
+	}
+	return strconv.Itoa(int(math.Ceil(delay.Seconds())))
+}

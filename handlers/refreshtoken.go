@@ -1,0 +1,41 @@
+package handlers
+
+import (
+	"net/http"
+	"strings"
+
+	"chatgate/internal/redacted"
+)
+
+// refreshToken exchanges an unexpired token for one that lives longer.
+func (s *server) refreshToken(x *exchange, rest []string) error {
+	assistant, err := s.admitted(x, rest)
+	if assistant == "" || err != nil {
+		return err
+	}
+	var body struct {
+		Token string `json:"token"`
+	}
+	if err := decodeBody(x, &body); err != nil {
+		return err
+	}
+	token := body.Token
+	if bearer, ok := bearerToken(x.request.Header); ok {
+		token = bearer
+	}
+	grant, err := s.Issuer.Refresh(x.request.Context(), assistant, redacted.New(token))
+	if err != nil {
+		return err
+	}
+	return writeGrant(x, grant)
+}
+
+// bearerToken reads the Authorization header (RFC 6750 section 2.1); the scheme
+// ignores case (RFC 9110 section 11.1).
+func bearerToken(header http.Header) (string, bool) {
+	scheme, token, found := strings.Cut(header.Get("Authorization"), " ")
+	if !found || !strings.EqualFold(scheme, "Bearer") {
+		return "", false
+	}
+	return strings.Trim(token, " "), true
+}

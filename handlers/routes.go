@@ -1,0 +1,103 @@
+package handlers
+
+import (
+	"net/http"
+	"strings"
+
+	"chatgate/internal/problem"
+)
+
+// prefix is the route prefix of host.json. Every HTTP function stays under it,
+// so that no route of the host can reach a trigger's path.
+const prefix = "api"
+
+// function is an HTTP function: its folder, its route as in function.json, and
+// what serves it. The path segments after the route's fixed part are passed on.
+type function struct {
+	name  string
+	route string
+	serve func(x *exchange, rest []string) error
+}
+
+// trigger is a function that the host invokes by POST /<name>.
+type trigger struct {
+	name  string
+	serve func(x *exchange) error
+}
+
+func (s *server) routes() []function {
+	return []function{
+		{"GetNewToken", "GetNewToken/{assistant?}", s.getNewToken},
+		{"RefreshToken", "RefreshToken/{assistant?}", s.refreshToken},
+		{"Health", "Health", s.health},
+		{"Site", "site/{*path}", s.site},
+	}
+}
+
+func (s *server) internalRoutes() []trigger {
+	return []trigger{
+		{"PersistConversation", s.persistConversation},
+	}
+}
+
+// dispatch finds the endpoint. It is not left to http.ServeMux, which answers a
+// POST to an unclean path with a redirect that the host would follow; and the
+// host matches routes ignoring case and a trailing slash but forwards the path
+// as the client wrote it.
+func (s *server) dispatch(x *exchange) error {
+	segments := strings.Split(strings.Trim(x.request.URL.Path, "/"), "/")
+	if len(segments) >= 2 && strings.EqualFold(segments[0], prefix) {
+		return s.dispatchFunction(x, segments[1:])
+	}
+	return s.dispatchTrigger(x)
+}
+
+func (s *server) dispatchFunction(x *exchange, segments []string) error {
+	for _, f := range s.functions {
+		fixed, parameter, _ := strings.Cut(f.route, "/")
+		if !strings.EqualFold(fixed, segments[0]) || !fits(parameter, segments[1:]) {
+			continue
+		}
+		x.event.function = f.name
+		return f.serve(x, segments[1:])
+	}
+	return notFound()
+}
+
+// fits reports whether the segments after a route's fixed part match its
+// parameter.
+func fits(parameter string, rest []string) bool {
+	switch {
+	case parameter == "":
+		return len(rest) == 0
+	case strings.HasPrefix(parameter, "{*"):
+		return true
+	default:
+		return len(rest) <= 1
+	}
+}
+
+// dispatchTrigger lets only what the host itself would send reach a trigger: a
+// POST of JSON to exactly the function's name.
+func (s *server) dispatchTrigger(x *exchange) error {
+	for _, t := range s.triggers {
+		if x.request.URL.Path != "/"+t.name {
+			continue
+		}
+		if x.request.Method != http.MethodPost || !isJSON(x.request.Header.Get("Content-Type")) {
+			return notFound()
+		}
+		x.event.function = t.name
+		return t.serve(x)
+	}
+	return notFound()
+}
+
+func isJSON(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.TrimSpace(media), "application/json")
+}
+
+func notFound() error {
+	return problem.New(problem.NotFound, "There is nothing here. Check the path.")
+}

@@ -1,0 +1,135 @@
+package handlers
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"chatgate/internal/handshake"
+	"chatgate/internal/problem"
+	"chatgate/internal/ratelimit"
+)
+
+// maxTokenRequest bounds the body of GetNewToken and RefreshToken.
+const maxTokenRequest = 8 << 10
+
+// tokenAnswer is the body of both functions' success.
+type tokenAnswer struct {
+	Token          string `json:"token"`
+	ExpiresIn      int    `json:"expires_in"`
+	ExpiresAt      string `json:"expiresAt"`
+	ConversationID string `json:"conversationId,omitempty"`
+	UserID         string `json:"userId,omitempty"`
+	Domain         string `json:"domain"`
+	Visitor        string `json:"visitor,omitempty"`
+}
+
+// writeGrant sends a token. This is where it leaves its wrapping.
+func writeGrant(x *exchange, grant handshake.Grant) error {
+	h := x.header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Pragma", "no-cache")
+	return x.writeJSON(http.StatusOK, "application/json", tokenAnswer{
+		Token:          grant.Token.Reveal(),
+		ExpiresIn:      grant.ExpiresIn,
+		ExpiresAt:      grant.ExpiresAt.UTC().Format(time.RFC3339),
+		ConversationID: grant.ConversationID,
+		UserID:         grant.UserID,
+		Domain:         grant.Domain,
+		Visitor:        grant.Visitor.Reveal(),
+	})
+}
+
+// admitted resolves the assistant of a token request and lets only those go on
+// who may. An empty id without an error means that the answer has been sent.
+func (s *server) admitted(x *exchange, rest []string) (assistant string, err error) {
+	o, err := s.assistant(rest)
+	if err != nil {
+		x.header().Add("Vary", "Origin")
+		return "", err
+	}
+	x.event.assistant = o.id
+	handled, err := o.admit(x)
+	if handled || err != nil {
+		return "", err
+	}
+	return o.id, s.withinClientLimit(x)
+}
+
+// assistant resolves the optional last segment of a token function's route.
+func (s *server) assistant(rest []string) (origins, error) {
+	if len(rest) == 0 && len(s.assistants) == 1 {
+		for _, only := range s.assistants {
+			return only, nil
+		}
+	}
+	if len(rest) == 0 {
+		return origins{}, problem.New(problem.UnknownAssistant, "Several assistants live here: name one at the end of the path.")
+	}
+	o, known := s.assistants[strings.ToLower(rest[0])]
+	if !known {
+		return origins{}, problem.New(problem.UnknownAssistant, "No assistant has this id. Check the last part of the path.")
+	}
+	return o, nil
+}
+
+func (s *server) withinClientLimit(x *exchange) error {
+	if s.ClientLimit == nil {
+		return nil
+	}
+	key := s.ClientLimit.Key(s.ClientSource.Client(x.request.Header))
+	x.event.client = hex.EncodeToString(key[:4])
+	return within(s.ClientLimit, key, "Too many requests from this address.")
+}
+
+func (s *server) withinAssistantLimit(assistant string) error {
+	if s.AssistantLimit == nil {
+		return nil
+	}
+	return within(s.AssistantLimit, s.AssistantLimit.Key(assistant), "This assistant is asked for more tokens than it may hand out.")
+}
+
+func within(limiter *ratelimit.Limiter, key ratelimit.Key, message string) error {
+	if wait := limiter.Take(key); wait > 0 {
+		return problem.New(problem.RateLimited, message+" Wait for the time in Retry-After, then try again.").After(wait)
+	}
+	return nil
+}
+
+// decodeBody reads an optional, small JSON object without unknown members.
+func decodeBody(x *exchange, into any) error {
+	body, err := io.ReadAll(http.MaxBytesReader(x.writer, x.request.Body, maxTokenRequest))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return problem.New(problem.TooLarge, "The body is larger than 8 KiB. Send only the token.")
+	}
+	if err != nil {
+		return badRequest("The body could not be read. Send it again.").Because(err)
+	}
+	body = bytes.TrimSpace(body)
+	if len(body) == 0 {
+		return nil
+	}
+	if body[0] != '{' {
+		return badRequest("The body must be a JSON object, or empty.")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		// The decoder's own words can quote the body, so they go nowhere.
+		return badRequest("The body is not the JSON object that this address takes. Check its members and their types.")
+	}
+	if decoder.InputOffset() != int64(len(body)) {
+		return badRequest("Something follows the JSON object in the body. Send the object alone.")
+	}
+	return nil
+}
+
+func badRequest(message string) *problem.Error {
+	return problem.New(problem.BadRequest, message)
+}

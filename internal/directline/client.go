@@ -1,0 +1,215 @@
+// Package directline asks Direct Line 3.0 for tokens
+// (https://learn.microsoft.com/azure/bot-service/rest-api/bot-framework-rest-direct-line-3-0-authentication).
+//
+// The client has the shape of an Azure SDK client and runs on the azcore
+// pipeline. It retries answers of 5xx and broken connections, hands out 429 at
+// once, and believes nothing of an answer that it has not checked.
+package directline
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
+
+	"chatgate/internal/outbound"
+	"chatgate/internal/redacted"
+)
+
+const (
+	module  = "chatgate"
+	version = "v1.0.0"
+
+	// maxAnswer bounds an answer. A real one has about 1.5 KiB.
+	maxAnswer = 64 << 10
+
+	// The defaults for retries: at worst 0.3 s, 0.8 s and 1 s of waiting, so that
+	// three of them fit into a call of 10 s in which nothing hangs twice.
+	maxRetries    = 3
+	retryDelay    = 200 * time.Millisecond
+	maxRetryDelay = time.Second
+	tryTimeout    = 4 * time.Second
+)
+
+// ClientOptions are the options of [NewClient]. The zero value, or nil, means
+// the defaults.
+type ClientOptions struct {
+	// ClientOptions are azcore's. Of Retry the numbers and times count, but not
+	// what is retried. Bodies and the Authorization header are never logged,
+	// whatever Logging says.
+	azcore.ClientOptions
+}
+
+// Client asks one Direct Line endpoint for tokens. It may be used by several
+// goroutines at once.
+type Client struct {
+	endpoint string
+	pipeline runtime.Pipeline
+}
+
+// NewClient returns a client of the Direct Line at endpoint, a URL that ends in
+// /v3/directline, with or without a slash. The endpoint must be https, or http
+// on the loopback interface.
+func NewClient(endpoint string, options *ClientOptions) (*Client, error) {
+	base, err := checkEndpoint(endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("the Direct Line endpoint: %w", err)
+	}
+	if options == nil {
+		options = &ClientOptions{}
+	}
+	settings := pipelineOptions(options.ClientOptions)
+	pipeline := runtime.NewPipeline(module, version,
+		runtime.PipelineOptions{PerRetry: []policy.Policy{eachTry{}}}, &settings)
+	return &Client{endpoint: base, pipeline: pipeline}, nil
+}
+
+// checkEndpoint returns endpoint without its trailing slash.
+func checkEndpoint(endpoint string) (string, error) {
+	parsed, err := url.Parse(endpoint)
+	switch {
+	case err != nil:
+		return "", errors.New("not a URL")
+	case parsed.Hostname() == "" || parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "":
+		return "", errors.New("must be a URL with a host and a path, and nothing else")
+	case parsed.Scheme != "https" && (parsed.Scheme != "http" || !isLoopback(parsed.Hostname())):
+		return "", errors.New("must begin with https:// (http only on the loopback interface)")
+	}
+	return strings.TrimRight(parsed.String(), "/"), nil
+}
+
+func isLoopback(host string) bool {
+	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
+}
+
+// pipelineOptions fills in the defaults and takes back what would weaken the
+// client. It works on a copy.
+func pipelineOptions(options azcore.ClientOptions) policy.ClientOptions {
+	options.APIVersion = "" // Direct Line's version is part of its path.
+	options.Transport = outbound.Bound(options.Transport, maxAnswer)
+	options.Logging.IncludeBody = false
+	options.Logging.AllowedHeaders = slices.DeleteFunc(slices.Clone(options.Logging.AllowedHeaders),
+		func(name string) bool { return strings.EqualFold(name, "Authorization") })
+	options.Retry = retryOptions(options.Retry)
+	return options
+}
+
+func retryOptions(retry policy.RetryOptions) policy.RetryOptions {
+	if retry.MaxRetries == 0 {
+		retry.MaxRetries = maxRetries
+	}
+	if retry.RetryDelay == 0 {
+		retry.RetryDelay = retryDelay
+	}
+	if retry.MaxRetryDelay == 0 {
+		retry.MaxRetryDelay = maxRetryDelay
+	}
+	if retry.TryTimeout == 0 {
+		retry.TryTimeout = tryTimeout
+	}
+	retry.ShouldRetry = func(resp *http.Response, err error) bool {
+		return err != nil || resp.StatusCode >= http.StatusInternalServerError
+	}
+	return retry
+}
+
+// eachTry prepares every single try for what azcore's retry policy does with it.
+type eachTry struct{}
+
+// Do sends req with a body of its own, and takes the wish for a delay off an
+// answer that is retried: azcore would obey it, however long, while a person
+// waits for the chat to open.
+func (eachTry) Do(req *policy.Request) (*http.Response, error) {
+	if err := ownBody(req); err != nil {
+		return nil, err
+	}
+	resp, err := req.Next()
+	if err == nil && resp.StatusCode >= http.StatusInternalServerError {
+		for _, name := range []string{"Retry-After", "Retry-After-Ms", "X-Ms-Retry-After-Ms"} {
+			resp.Header.Del(name)
+		}
+	}
+	return resp, err
+}
+
+// ownBody gives this try a copy of the body. net/http may still be reading the
+// body of a try that was answered early or broke off when azcore rewinds the one
+// reader that all tries share.
+func ownBody(req *policy.Request) error {
+	shared := req.Body()
+	if shared == nil {
+		return nil
+	}
+	content, err := io.ReadAll(shared)
+	if err != nil {
+		return fmt.Errorf("copying the body: %w", err)
+	}
+	raw := req.Raw()
+	raw.GetBody = func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(content)), nil
+	}
+	raw.Body, err = raw.GetBody()
+	return err
+}
+
+// post sends body, which may be nil, to the path below the endpoint.
+func (c *Client) post(ctx context.Context, path string, credential redacted.Text, body []byte) (Token, error) {
+	req, err := c.newRequest(ctx, path, credential, body)
+	if err != nil {
+		return Token{}, err
+	}
+	resp, err := c.pipeline.Do(req)
+	if err != nil {
+		return Token{}, fmt.Errorf("calling Direct Line: %w", outbound.Cause(err))
+	}
+	content, err := runtime.Payload(resp)
+	if err != nil {
+		return Token{}, fmt.Errorf("calling Direct Line: %w", outbound.Cause(err))
+	}
+	if !runtime.HasStatusCode(resp, http.StatusOK, http.StatusCreated) {
+		return Token{}, newError(resp, content)
+	}
+	return decodeToken(content)
+}
+
+func (c *Client) newRequest(ctx context.Context, path string, credential redacted.Text, body []byte) (*policy.Request, error) {
+	bearer := strings.TrimSpace(credential.Reveal())
+	if !fitsHeader(bearer) {
+		return nil, ErrUnusableCredential
+	}
+	req, err := runtime.NewRequest(ctx, http.MethodPost, c.endpoint+path)
+	if err != nil {
+		return nil, fmt.Errorf("building the request to Direct Line: %w", outbound.Cause(err))
+	}
+	req.Raw().Header.Set("Authorization", "Bearer "+bearer)
+	req.Raw().Header.Set("Accept", "application/json")
+	if body == nil {
+		return req, nil
+	}
+	if err := req.SetBody(streaming.NopCloser(bytes.NewReader(body)), "application/json"); err != nil {
+		return nil, fmt.Errorf("building the request to Direct Line: %w", outbound.Cause(err))
+	}
+	return req, nil
+}
+
+// fitsHeader reports whether text can follow "Bearer " in a header.
+func fitsHeader(text string) bool {
+	for _, c := range []byte(text) {
+		if c <= ' ' || c > '~' {
+			return false
+		}
+	}
+	return text != ""
+}

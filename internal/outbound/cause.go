@@ -1,0 +1,72 @@
+package outbound
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+)
+
+// Cause reduces the error of a call to what may be logged. Errors of known kinds
+// that only tell about the connection stay as they are, without the URL that
+// net/http puts before them; of all others the type is told and not the text,
+// since net/http and the SDKs quote answers in theirs. Cause(nil) is nil.
+func Cause(err error) error {
+	if err == nil {
+		return nil
+	}
+	var called *url.Error
+	if errors.As(err, &called) {
+		err = called.Err
+	}
+	for _, plain := range []error{context.DeadlineExceeded, context.Canceled, io.ErrUnexpectedEOF, io.EOF} {
+		if errors.Is(err, plain) {
+			return fmt.Errorf("no answer: %w", plain)
+		}
+	}
+	if known := tellable(err); known != nil {
+		return fmt.Errorf("no answer: %w", known)
+	}
+	return fmt.Errorf("no answer: %T", err)
+}
+
+// tellable finds the part of err's chain that a connection's own layers wrote.
+func tellable(err error) error {
+	var (
+		tooLarge    *TooLargeError
+		certificate *tls.CertificateVerificationError
+		operation   *net.OpError
+	)
+	switch {
+	case errors.As(err, &tooLarge):
+		return tooLarge
+	case errors.As(err, &certificate):
+		return certificate
+	case errors.As(err, &operation):
+		return operation
+	default:
+		return nil
+	}
+}
+
+// maxCode is the most characters an error code of another service may have.
+const maxCode = 64
+
+// Code returns an error code that another service gave, if it looks like one:
+// 1 to 64 letters, digits and underscores. Anything else, a sentence or a token
+// in its place, gives "".
+func Code(given string) string {
+	if len(given) > maxCode {
+		return ""
+	}
+	for _, c := range []byte(given) {
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		if !letter && (c < '0' || c > '9') && c != '_' {
+			return ""
+		}
+	}
+	return given
+}

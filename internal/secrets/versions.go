@@ -1,0 +1,113 @@
+package secrets
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+const (
+	// versionInterval is the least time between two reads of versions that are
+	// not known here, of all names together: strangers choose the ids.
+	versionInterval = 5 * time.Second
+
+	// maxUnknown is how many ids that turned out not to exist are remembered.
+	// At one each 5 s that is an hour and a half.
+	maxUnknown = 1024
+)
+
+type versionOf struct {
+	name, version string
+}
+
+// versions remembers single versions of secrets. Its methods are called with the
+// cache's lock held.
+type versions struct {
+	// known grows only by versions that the vault has, so strangers cannot make
+	// it grow.
+	known     map[versionOf]Secret
+	unknown   map[versionOf]struct{}
+	oldest    []versionOf // the keys of unknown, in the order of their coming
+	inFlight  map[versionOf]*read
+	notBefore time.Time
+}
+
+func newVersions() versions {
+	return versions{
+		known:    map[versionOf]Secret{},
+		unknown:  map[versionOf]struct{}{},
+		inFlight: map[versionOf]*read{},
+	}
+}
+
+func (v *versions) remember(secret Secret) {
+	v.known[versionOf{secret.Name, secret.Version}] = secret
+}
+
+func (v *versions) forget(of versionOf) {
+	if len(v.oldest) == maxUnknown {
+		delete(v.unknown, v.oldest[0])
+		v.oldest = v.oldest[1:]
+	}
+	v.unknown[of] = struct{}{}
+	v.oldest = append(v.oldest, of)
+}
+
+// Version returns one version of a secret, current or not. Versions that were
+// seen are remembered for good, and ids that do not exist as such, so that
+// strangers who make up ids cause at most one read each 5 s. A failure that may
+// pass is not remembered.
+//
+// The error is or wraps [ErrNotFound], or is a *problem.Error
+// secret_unavailable.
+func (c *Cache) Version(ctx context.Context, name, version string) (Secret, error) {
+	if !IsVersion(version) {
+		return Secret{}, ErrNotFound
+	}
+	of := versionOf{name, version}
+	c.mu.Lock()
+	secret, isKnown := c.versions.known[of]
+	_, isUnknown := c.versions.unknown[of]
+	if isKnown || isUnknown {
+		c.mu.Unlock()
+		return secret, found(isKnown)
+	}
+	r, err := c.versionRead(ctx, of)
+	c.mu.Unlock()
+	if err != nil {
+		return Secret{}, err
+	}
+	return r.wait(ctx)
+}
+
+func found(yes bool) error {
+	if yes {
+		return nil
+	}
+	return ErrNotFound
+}
+
+// versionRead returns the read to wait for. The caller holds c.mu.
+func (c *Cache) versionRead(ctx context.Context, of versionOf) (*read, error) {
+	if r := c.versions.inFlight[of]; r != nil {
+		return r, nil
+	}
+	if wait := time.Until(c.versions.notBefore); wait > 0 {
+		return nil, unavailable(errTooSoon, wait)
+	}
+	if c.closed {
+		return nil, unavailable(errClosed, versionInterval)
+	}
+	c.versions.notBefore = time.Now().Add(versionInterval)
+	r := c.start(ctx, readOf{name: of.name, version: of.version}, func(r *read) {
+		delete(c.versions.inFlight, of)
+		switch {
+		case r.err == nil:
+			c.versions.remember(r.secret)
+		case errors.Is(r.err, ErrNotFound):
+			c.versions.forget(of)
+		}
+	})
+	c.versions.inFlight[of] = r
+	return r, nil
+}

@@ -1,0 +1,132 @@
+package secrets_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"chatgate/internal/secrets"
+)
+
+func TestWhatIsNoVersionIsRefusedWithoutAsking(t *testing.T) {
+	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+		for _, id := range []string{"", "1", v1[1:], v1 + "1", strings.Repeat("A", 32), strings.Repeat("g", 32), strings.Repeat("/", 32), "../" + v1[3:]} {
+			if _, err := cache.Version(t.Context(), "bankx", id); !errors.Is(err, secrets.ErrNotFound) {
+				t.Errorf("Version(%q): err = %v, want not found", id, err)
+			}
+		}
+		if vault.count() != 0 {
+			t.Errorf("%d reads", vault.count())
+		}
+	})
+}
+
+func TestVersionsSeenAsCurrentAreRemembered(t *testing.T) {
+	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+		mustGet(t, cache, v1)
+		vault.set(func(s *script) { s.versions = []string{v2} })
+		mustRenew(t, cache, v1, v2)
+		for _, id := range []string{v1, v2} {
+			if got, err := cache.Version(t.Context(), "bankx", id); err != nil || got.Version != id {
+				t.Errorf("Version(%s) = %+v, %v", id, got, err)
+			}
+		}
+		if vault.count() != 2 {
+			t.Errorf("%d reads, want none for versions", vault.count())
+		}
+	})
+}
+
+func TestOlderAndNewerVersionsAreReadOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+		vault.set(func(s *script) { s.versions = []string{v1, v2} })
+		mustGet(t, cache, v2)
+		vault.set(func(s *script) { s.versions = append(s.versions, v3) })
+		for _, id := range []string{v1, v3} {
+			all(10, func() {
+				if got, err := cache.Version(t.Context(), "bankx", id); err != nil || got.Value.Reveal() != "value of "+id {
+					t.Errorf("Version(%s) = %+v, %v", id, got, err)
+				}
+			})
+			time.Sleep(5 * time.Second)
+		}
+		vault.set(func(s *script) { s.err = errAway })
+		if _, err := cache.Version(t.Context(), "bankx", v1); err != nil {
+			t.Errorf("a version that was read once is gone with the vault: %v", err)
+		}
+		if vault.count() != 3 {
+			t.Errorf("%d reads, want 3", vault.count())
+		}
+		mustGet(t, cache, v2) // an older or newer version does not become the current one
+	})
+}
+
+func TestStrangersCauseOneReadEvery5Seconds(t *testing.T) {
+	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+		start, made := time.Now(), 0
+		for time.Since(start) < time.Minute {
+			_, err := cache.Version(t.Context(), "bankx", fmt.Sprintf("%032x", made))
+			if err == nil {
+				t.Fatal("a made-up version was found")
+			}
+			made++
+			time.Sleep(50 * time.Millisecond)
+		}
+		if vault.count() != 12 {
+			t.Errorf("%d reads in a minute for %d made-up ids, want 12", vault.count(), made)
+		}
+	})
+}
+
+func TestAVersionThatDoesNotExistIsRemembered(t *testing.T) {
+	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+		for range 100 {
+			if _, err := cache.Version(t.Context(), "bankx", v3); !errors.Is(err, secrets.ErrNotFound) {
+				t.Fatalf("err = %v, want not found", err)
+			}
+			time.Sleep(time.Minute)
+		}
+		if vault.count() != 1 {
+			t.Errorf("%d reads, want 1", vault.count())
+		}
+	})
+}
+
+func TestAFailureThatMayPassIsNotRememberedAsUnknown(t *testing.T) {
+	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+		vault.set(func(s *script) { s.err = errAway })
+		_, err := cache.Version(t.Context(), "bankx", v1)
+		wantUnavailable(t, err, 0, 5*time.Second)
+		_, err = cache.Version(t.Context(), "bankx", v1)
+		wantUnavailable(t, err, 4*time.Second, 5*time.Second)
+		vault.set(func(s *script) { s.err = nil })
+		time.Sleep(5 * time.Second)
+		if got, err := cache.Version(t.Context(), "bankx", v1); err != nil || got.Version != v1 {
+			t.Errorf("Version = %+v, %v", got, err)
+		}
+	})
+}
+
+func TestTheMemoryForUnknownVersionsIsBounded(t *testing.T) {
+	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+		vault.set(func(s *script) { s.delay = 0 })
+		id := func(n int) string { return fmt.Sprintf("%032x", n) }
+		for n := range 1025 {
+			if _, err := cache.Version(t.Context(), "bankx", id(n)); !errors.Is(err, secrets.ErrNotFound) {
+				t.Fatal(err)
+			}
+			time.Sleep(5 * time.Second)
+		}
+		before := vault.count()
+		_, _ = cache.Version(t.Context(), "bankx", id(1024))
+		if vault.count() != before {
+			t.Error("the newest unknown version was forgotten")
+		}
+		_, _ = cache.Version(t.Context(), "bankx", id(0))
+		if vault.count() != before+1 {
+			t.Error("the oldest of 1,025 unknown versions is still remembered")
+		}
+	})
+}

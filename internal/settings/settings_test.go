@@ -1,0 +1,258 @@
+package settings_test
+
+import (
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"chatgate/internal/redacted"
+	"chatgate/internal/settings"
+)
+
+// production is the least that a deployed app needs.
+func production(extra ...string) []string {
+	return append([]string{
+		"KEY_VAULT_URI=https://bank-vault.vault.azure.net/",
+		"ConversationStore__tableServiceUri=https://bankstore.table.core.windows.net/",
+		"Assistants__BankX__DirectLineSecretName=bankx-direct-line",
+		"Assistants__BankX__AllowedOrigins=https://www.bankx.example, https://bankx.example",
+	}, extra...)
+}
+
+func TestDefaults(t *testing.T) {
+	got, err := settings.Load(production())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := settings.Settings{
+		Port:                 8080,
+		LogLevel:             slog.LevelInfo,
+		KeyVaultURI:          "https://bank-vault.vault.azure.net",
+		SecretMaxAge:         5 * time.Minute,
+		Store:                settings.Store{TableServiceURI: "https://bankstore.table.core.windows.net"},
+		SkippedActivityTypes: []string{"typing", "trace"},
+		TokenRateLimit:       settings.Rate{Count: 60, Period: time.Minute},
+		AssistantRateLimit:   settings.Rate{Count: 6000, Period: time.Minute},
+		Assistants: []settings.Assistant{{
+			ID:                   "bankx",
+			DirectLineSecretName: "bankx-direct-line",
+			DirectLineEndpoint:   "https://directline.botframework.com/v3/directline",
+			AllowedOrigins:       []string{"https://www.bankx.example", "https://bankx.example"},
+			TrustedOrigins:       []string{"https://www.bankx.example", "https://bankx.example"},
+		}},
+	}
+	if diff := cmp.Diff(want, got, cmp.Comparer(sameText)); diff != "" {
+		t.Errorf("Load (-want +got):\n%s", diff)
+	}
+}
+
+func sameText(a, b redacted.Text) bool { return a.Reveal() == b.Reveal() }
+
+func TestEverySettingIsRead(t *testing.T) {
+	got, err := settings.Load(production(
+		"FUNCTIONS_CUSTOMHANDLER_PORT=4711",
+		"log_level=WARN", // names are compared ignoring case
+		"AZURE_CLIENT_ID=00000000-0000-0000-0000-000000000001",
+		"SecretMaxAge=30s",
+		"VisitorKeySecretName=visitor-key",
+		"SkippedActivityTypes=typing , endOfConversation",
+		"TokenRateLimit=5/s",
+		"AssistantRateLimit=off",
+		"ClientAddressSource=front-door:0f0e0d0c-0b0a-0908-0706-050403020100",
+		"WebChatUrl=/local/webchat.js",
+		"Assistants__bankx__TrustedOrigins=https://bankx.example",
+		"Assistants__bankx__AllowNoOrigin=true",
+		"Assistants__bankx__DirectLineEndpoint=https://europe.directline.botframework.com/v3/directline",
+	))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bankx := got.Assistants[0]
+	for name, ok := range map[string]bool{
+		"port":       got.Port == 4711,
+		"level":      got.LogLevel == slog.LevelWarn,
+		"client id":  strings.HasSuffix(got.ClientID, "1"),
+		"max age":    got.SecretMaxAge == 30*time.Second,
+		"key":        got.VisitorKeySecretName == "visitor-key",
+		"skipped":    slices.Equal(got.SkippedActivityTypes, []string{"typing", "endOfConversation"}),
+		"rate":       got.TokenRateLimit == settings.Rate{Count: 5, Period: time.Second},
+		"off":        got.AssistantRateLimit == settings.Rate{Off: true},
+		"front door": strings.HasPrefix(got.FrontDoorID, "0f0e"),
+		"web chat":   got.WebChatURL == "/local/webchat.js",
+		"one only":   len(got.Assistants) == 1,
+		"trusted":    slices.Equal(bankx.TrustedOrigins, []string{"https://bankx.example"}),
+		"no origin":  bankx.AllowNoOrigin,
+		"endpoint":   bankx.DirectLineEndpoint == "https://europe.directline.botframework.com/v3/directline",
+	} {
+		if !ok {
+			t.Errorf("%s was not read: %+v", name, got)
+		}
+	}
+}
+
+func TestDevelopmentNeedsNoVault(t *testing.T) {
+	got, err := settings.Load([]string{
+		"AZURE_FUNCTIONS_ENVIRONMENT=Development",
+		"ConversationStore=file:.local/store.db",
+		"Assistants__demo__DirectLineSecret=canary",
+		"Assistants__demo__DirectLineEndpoint=http://127.0.0.1:7071/v3/directline",
+		"Assistants__demo__AllowedOrigins=http://localhost:7071",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Store.File != ".local/store.db" || got.Assistants[0].DirectLineSecret.Reveal() != "canary" {
+		t.Errorf("Load = %+v", got)
+	}
+}
+
+func TestAllProblemsAreReportedAtOnce(t *testing.T) {
+	_, err := settings.Load([]string{
+		"LOG_LEVEL=loud",
+		"SecretMaxAge=5",
+		"TokenRateLimit=0/m",
+		"AssistantRateLimit=many",
+		"ClientAddressSource=x-real-ip",
+		"KEY_VAULT_URI=http://vault.example",
+		"ConversationStore=UseDevelopmentStorage=true",
+		"WebChatUrl=javascript:alert(1)",
+		"Assistants__bank-x__DirectLineSecretName=name",
+		"Assistants__banky__DirectLineSecret=canary-6d2e",
+		"Assistants__banky__AllowedOrigins=https://a.example/path",
+		"Assistants__banky__AllowNoOrigin=perhaps",
+		"Assistants__banky__DirectLineEndpoint=http://127.0.0.1:1/v3/directline",
+	})
+	var invalid *settings.InvalidError
+	if !errors.As(err, &invalid) {
+		t.Fatalf("Load = %v, want *InvalidError", err)
+	}
+	var named []string
+	for _, problem := range invalid.Problems {
+		named = append(named, problem.Setting)
+	}
+	for _, want := range []string{
+		"LOG_LEVEL", "SecretMaxAge", "TokenRateLimit", "AssistantRateLimit", "ClientAddressSource", "KEY_VAULT_URI",
+		"ConversationStore", "WebChatUrl",
+		"Assistants__bank-x__…", "Assistants__bank-x__AllowedOrigins",
+		"Assistants__banky__DirectLineSecret", "Assistants__banky__AllowedOrigins",
+		"Assistants__banky__AllowNoOrigin", "Assistants__banky__DirectLineEndpoint",
+	} {
+		if !slices.Contains(named, want) {
+			t.Errorf("%s is not complained of in:\n%v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "canary-6d2e") {
+		t.Errorf("the message gives a secret away:\n%v", err)
+	}
+}
+
+func TestMissingSettingsAreNamed(t *testing.T) {
+	_, err := settings.Load(nil)
+	for _, want := range []string{"KEY_VAULT_URI", "ConversationStore__tableServiceUri", "Assistants__<id>__DirectLineSecretName"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Load(nothing) = %v, does not name %s", err, want)
+		}
+	}
+}
+
+func TestASecretInPlaceOfItsNameIsNotPrinted(t *testing.T) {
+	_, err := settings.Load(production("Assistants__banky__DirectLineSecretName=aB3.cwAA.canary_77"))
+	if err == nil || strings.Contains(err.Error(), "canary_77") {
+		t.Errorf("Load = %v, want a complaint without the value", err)
+	}
+}
+
+func TestParseOrigin(t *testing.T) {
+	for text, want := range map[string]string{
+		"https://www.example.com":       "https://www.example.com",
+		"HTTPS://WWW.Example.com":       "https://www.example.com",
+		"https://www.example.com:443":   "https://www.example.com",
+		"https://www.example.com:8443":  "https://www.example.com:8443",
+		"http://localhost:7071":         "http://localhost:7071",
+		"http://127.0.0.1":              "http://127.0.0.1",
+		"http://localhost:80":           "http://localhost",
+		"https://xn--bcher-kva.example": "https://xn--bcher-kva.example",
+		"https://[2001:db8::1]:8443":    "https://[2001:db8::1]:8443",
+		// Refused.
+		"https://www.example.com/":       "",
+		"https://www.example.com/path":   "",
+		"https://www.example.com?x":      "",
+		"https://www.example.com#":       "",
+		"https://user@www.example.com":   "",
+		"http://www.example.com":         "",
+		"http://localhost.evil.example":  "",
+		"https://*.example.com":          "",
+		"https://bücher.example":         "",
+		"https://www.example.com:0":      "",
+		"https://www.example.com:x":      "",
+		"https://":                       "",
+		"www.example.com":                "",
+		"null":                           "",
+		"*":                              "",
+		"file:///etc/passwd":             "",
+		"https://a.example https://b":    "",
+		"chrome-extension://abcdefghijk": "",
+	} {
+		got, err := settings.ParseOrigin(text)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("ParseOrigin(%q) = %q, %v; want %q", text, got, err, want)
+		}
+	}
+}
+
+func TestParseRate(t *testing.T) {
+	for text, want := range map[string]settings.Rate{
+		"60/m": {Count: 60, Period: time.Minute},
+		"1/s":  {Count: 1, Period: time.Second},
+		"9/H":  {Count: 9, Period: time.Hour},
+		"off":  {Off: true},
+		"OFF":  {Off: true},
+	} {
+		if got, err := settings.ParseRate(text); err != nil || got != want {
+			t.Errorf("ParseRate(%q) = %+v, %v; want %+v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "60", "60/", "/m", "0/m", "-1/m", "1.5/m", "60/d", "60/m/s", "99999999999999999999/m"} {
+		if got, err := settings.ParseRate(text); err == nil {
+			t.Errorf("ParseRate(%q) = %+v, want an error", text, got)
+		}
+	}
+}
+
+func FuzzParseOrigin(f *testing.F) {
+	for _, seed := range []string{"https://www.example.com", "http://localhost:7071", "https://[::1]:8443", "null", "https://a.example/", "https://*.a.example"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		origin, err := settings.ParseOrigin(text)
+		if err != nil {
+			return
+		}
+		again, err := settings.ParseOrigin(origin)
+		if err != nil || again != origin {
+			t.Errorf("ParseOrigin(%q) = %q, which reads back as %q, %v", text, origin, again, err)
+		}
+		if strings.ContainsAny(origin, "/*?# \t\r\n@,") && strings.Count(origin, "/") != 2 {
+			t.Errorf("ParseOrigin(%q) = %q, which is not an origin", text, origin)
+		}
+	})
+}
+
+func FuzzLoad(f *testing.F) {
+	f.Add("Assistants__a__AllowedOrigins", "https://a.example")
+	f.Add("TokenRateLimit", "60/m")
+	f.Add("ConversationStore", "file:x")
+	f.Add("Assistants____x", "y")
+	f.Add("Assistants__", "y")
+	f.Fuzz(func(t *testing.T, name, value string) {
+		loaded, err := settings.Load(production(name + "=" + value))
+		if err == nil && len(loaded.Assistants) == 0 {
+			t.Errorf("Load with %s=%s accepts settings without an assistant", name, value)
+		}
+	})
+}

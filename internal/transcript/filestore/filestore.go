@@ -1,0 +1,179 @@
+// Package filestore keeps transcripts in a file, for development on one machine.
+//
+// The file is a bbolt database, which one process at a time can write. A [Store]
+// therefore opens it for each operation and closes it again, so that a second
+// process can read while the first goes on storing. This costs some
+// milliseconds an operation and is not meant for production.
+package filestore
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"time"
+
+	"chatgate/internal/transcript"
+
+	"go.etcd.io/bbolt"
+)
+
+// Options are the optional settings of a [Store].
+type Options struct {
+	// LockTimeout is how long an operation waits while another process has the
+	// file. 0 means 10 seconds.
+	LockTimeout time.Duration
+}
+
+// Store is a [transcript.Store] in a file. It is safe for use by several
+// goroutines at once, and several processes may have a Store on the same file.
+// There is nothing to close.
+type Store struct {
+	path        string
+	lockTimeout time.Duration
+	// turn is held by the operation that has the file: waiting for one another
+	// within the process is quicker than by the file's lock.
+	turn chan struct{}
+}
+
+// Open returns the Store in the file at path. It creates the file, which only
+// its owner can read, and the folder that it is in, where they are missing.
+func Open(path string, options *Options) (*Store, error) {
+	if options == nil {
+		options = &Options{}
+	}
+	store := &Store{path: path, lockTimeout: options.LockTimeout, turn: make(chan struct{}, 1)}
+	if store.lockTimeout <= 0 {
+		store.lockTimeout = 10 * time.Second
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("creating the folder of the conversation store: %w", err)
+	}
+	if err := store.update(context.Background(), func(*bbolt.Tx) error { return nil }); err != nil {
+		return nil, err
+	}
+	return store, nil
+}
+
+// The buckets have the names of the tables. Their keys are partition and row
+// with rowMark between, which is part of neither.
+const (
+	messages      = "messages"
+	conversations = "conversations"
+	rowMark       = "/"
+	afterRowMark  = "0"
+)
+
+// Put implements [transcript.Store]. It stores all of the records in one
+// transaction, or none, and refuses none.
+func (s *Store) Put(ctx context.Context, records []transcript.Record) ([]transcript.Refusal, error) {
+	if len(records) == 0 {
+		return nil, ctx.Err()
+	}
+	return nil, s.update(ctx, func(tx *bbolt.Tx) error {
+		if err := putRecords(tx, records); err != nil {
+			return err
+		}
+		return mergeSummaries(tx, transcript.Summarize(records))
+	})
+}
+
+func putRecords(tx *bbolt.Tx, records []transcript.Record) error {
+	bucket, err := tx.CreateBucketIfNotExists([]byte(messages))
+	if err != nil {
+		return err
+	}
+	for i := range records {
+		row, err := encodeRecord(&records[i])
+		if err != nil {
+			return err
+		}
+		if err := bucket.Put(bucketKey(records[i].Key), row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func mergeSummaries(tx *bbolt.Tx, summaries []transcript.DaySummary) error {
+	bucket, err := tx.CreateBucketIfNotExists([]byte(conversations))
+	if err != nil {
+		return err
+	}
+	for _, summary := range summaries {
+		key := bucketKey(summary.Key)
+		var stored transcript.DaySummary
+		if row := bucket.Get(key); row != nil {
+			if err := json.Unmarshal(row, &stored); err != nil {
+				return fmt.Errorf("reading the index: %w", err)
+			}
+		}
+		merged, changed := stored.Merge(summary)
+		if !changed {
+			continue
+		}
+		row, err := json.Marshal(merged)
+		if err != nil {
+			return err
+		}
+		if err := bucket.Put(key, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func bucketKey(key transcript.Key) []byte {
+	return []byte(key.Partition + rowMark + key.Row)
+}
+
+// Activities implements [transcript.Store]. The file is free while the consumer
+// works.
+func (s *Store) Activities(ctx context.Context, assistant, conversationID string) iter.Seq2[transcript.Record, error] {
+	partition := transcript.ConversationPartition(assistant, conversationID)
+	return read(ctx, s, messages, partition+rowMark, partition+afterRowMark, decodeRecord)
+}
+
+// Conversations implements [transcript.Store]. The file is free while the
+// consumer works.
+func (s *Store) Conversations(ctx context.Context, assistant string) iter.Seq2[transcript.Conversation, error] {
+	from, to := transcript.DayRange(assistant)
+	return read(ctx, s, conversations, from, to, func(row []byte) (transcript.Conversation, error) {
+		var summary transcript.DaySummary
+		if err := json.Unmarshal(row, &summary); err != nil {
+			return transcript.Conversation{}, fmt.Errorf("reading the index: %w", err)
+		}
+		return summary.Conversation, nil
+	})
+}
+
+// encodeRecord returns a record's columns as JSON, a line end, and the activity
+// as it is.
+func encodeRecord(record *transcript.Record) ([]byte, error) {
+	columns := *record
+	columns.Activity, columns.Compressed = nil, nil
+	row, err := json.Marshal(columns)
+	if err != nil {
+		return nil, fmt.Errorf("encoding a record: %w", err)
+	}
+	row = append(row, '\n')
+	return append(row, record.Activity...), nil
+}
+
+// decodeRecord undoes encodeRecord.
+func decodeRecord(row []byte) (transcript.Record, error) {
+	columns, activity, found := bytes.Cut(row, []byte("\n"))
+	var record transcript.Record
+	if !found {
+		return record, errors.New("reading a record: the row has no activity")
+	}
+	if err := json.Unmarshal(columns, &record); err != nil {
+		return record, fmt.Errorf("reading a record: %w", err)
+	}
+	record.Activity = activity
+	return record, nil
+}

@@ -1,0 +1,174 @@
+package tablestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+)
+
+// Error is a refusal by the table service. Of the answer it keeps what is safe
+// to log: azcore's own error prints the address, in which conversation ids
+// stand, and the body.
+type Error struct {
+	// StatusCode is the HTTP status, of the operation that failed where it was
+	// part of a transaction.
+	StatusCode int
+	// Code is the service's error code, such as ServerBusy; it may be empty.
+	Code string
+	// position is the place in the transaction of the operation that failed,
+	// or unknownPosition.
+	position int
+}
+
+const unknownPosition = -1
+
+// Error returns the status and the code.
+func (e *Error) Error() string {
+	return strings.TrimSpace(fmt.Sprintf("the table service answered %d %s", e.StatusCode, e.Code))
+}
+
+// errSignIn is why a request was not sent: there was no token for it.
+var errSignIn = errors.New("getting a token for the table service")
+
+// plain returns err without anything that must not be logged.
+func plain(err error) error {
+	var known *Error
+	var response *azcore.ResponseError
+	var address *url.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &response):
+		return &Error{StatusCode: response.StatusCode, Code: safeCode(response.ErrorCode), position: unknownPosition}
+	case errors.Is(err, context.Canceled):
+		return context.Canceled
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("the table service did not answer in time: %w", context.DeadlineExceeded)
+	case isFinal(err):
+		return signInFailure(err)
+	case errors.As(err, &address):
+		// What is inside speaks of hosts and sockets, not of paths.
+		return fmt.Errorf("calling the table service: %w", address.Err)
+	case errors.Is(err, errAnswer):
+		return errAnswer
+	default:
+		return fmt.Errorf("calling the table service failed (%T)", err)
+	}
+}
+
+// isFinal reports whether azcore's pipeline does not retry after err. Above the
+// policies of this package only a credential says so.
+func isFinal(err error) bool {
+	var final interface{ NonRetriable() }
+	return errors.As(err, &final)
+}
+
+// signInFailure keeps the status alone: the text quotes Entra's answer.
+func signInFailure(err error) error {
+	var failed *azidentity.AuthenticationFailedError
+	if errors.As(err, &failed) && failed.RawResponse != nil {
+		return fmt.Errorf("%w: answered %d", errSignIn, failed.RawResponse.StatusCode)
+	}
+	return fmt.Errorf("%w: no credential is available (%T)", errSignIn, err)
+}
+
+// safeCode returns code if it looks like one, so that a stranger on the way
+// cannot write into the log.
+func safeCode(code string) string {
+	const longest = 64
+	odd := func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9')
+	}
+	if len(code) > longest || strings.ContainsFunc(code, odd) {
+		return ""
+	}
+	return code
+}
+
+// hasCode reports whether the service answered with one of codes.
+func hasCode(err error, codes ...aztables.TableErrorCode) bool {
+	var answer *Error
+	return errors.As(err, &answer) && slices.Contains(codes, aztables.TableErrorCode(answer.Code))
+}
+
+// isTooLarge reports whether the service will never take these rows in one
+// transaction. Cosmos DB takes less than Table Storage and answers 413.
+func isTooLarge(err error) bool {
+	var answer *Error
+	if !errors.As(err, &answer) {
+		return false
+	}
+	return answer.StatusCode == http.StatusRequestEntityTooLarge ||
+		hasCode(err, aztables.PropertyValueTooLarge, aztables.EntityTooLarge, "RequestBodyTooLarge")
+}
+
+// isConflict reports whether another writer changed, made or removed a row
+// since it was last seen.
+func isConflict(err error) bool {
+	var answer *Error
+	if !errors.As(err, &answer) {
+		return false
+	}
+	switch answer.StatusCode {
+	case http.StatusPreconditionFailed:
+		return true
+	case http.StatusConflict:
+		return !hasCode(err, aztables.TableBeingDeleted)
+	}
+	return isMissingRow(err)
+}
+
+func isMissingRow(err error) bool {
+	return hasCode(err, aztables.ResourceNotFound, aztables.EntityNotFound)
+}
+
+func isMissingTable(err error) bool {
+	return hasCode(err, aztables.TableNotFound)
+}
+
+// isTransient reports whether a status asks for a retry; the list is azcore's.
+func isTransient(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// isUnavailable reports whether the service was not there, as opposed to
+// refusing what it was sent.
+func isUnavailable(err error) bool {
+	var answer *Error
+	return !errors.As(err, &answer) || isTransient(answer.StatusCode)
+}
+
+// summarizeFailures joins what went wrong in several partitions. When the
+// service is away all fail alike: the first few say what there is to say.
+func summarizeFailures(doing string, failures []error) error {
+	const shown = 3
+	var joined []error
+	count := 0
+	for _, failure := range failures {
+		if failure == nil {
+			continue
+		}
+		if count++; count <= shown {
+			joined = append(joined, fmt.Errorf("%s: %w", doing, failure))
+		}
+	}
+	if count > shown {
+		joined = append(joined, fmt.Errorf("and %d more of %d failed", count-shown, len(failures)))
+	}
+	return errors.Join(joined...)
+}

@@ -1,0 +1,83 @@
+package transcript
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxRedactedDepth is how deep a message that is set aside is searched for
+// credentials. The limit keeps the work proportional to the message's size.
+const maxRedactedDepth = 64
+
+// withoutCredentials returns a message body as people may see it: the values of
+// credentials replaced, however deep inside they are, for what is no activity
+// may well contain some. It reports false where a body is not understood and
+// may hold a credential.
+func withoutCredentials(body []byte) (shown []byte, ok bool) {
+	text := trimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
+	isUnderstood := !text.isString() && depth(text) <= maxRedactedDepth && json.Valid(text)
+	if !isUnderstood {
+		return body, !mentionsCredential(body)
+	}
+	spans := credentials(text, bytes.Index(body, text), nil)
+	if len(spans) == 0 {
+		return body, true
+	}
+	return redactSpans(body, spans), true
+}
+
+// credentials appends the spans of all credentials in a value which begins at
+// offset.
+func credentials(v value, offset int, spans []span) []span {
+	var signs traits
+	for m := range v.members() {
+		signs.see(m)
+	}
+	for m := range v.members() {
+		if signs.hasCredential() && isValueName(m.name) {
+			spans = append(spans, span{offset + m.start, offset + m.end})
+			continue
+		}
+		spans = credentials(m.value, offset+m.start, spans)
+	}
+	for e := range v.elements() {
+		spans = credentials(e.value, offset+e.start, spans)
+	}
+	return spans
+}
+
+// mentionsCredential reports whether text that is not understood names an
+// activity which carries a credential: in any letter case, escaped, and in
+// UTF-16 too, which in place of UTF-8 is why some text is not understood.
+func mentionsCredential(text []byte) bool {
+	plain := bytes.ReplaceAll(text, []byte{0}, nil)
+	plain = bytes.Map(foldCase, unescapeLoosely(plain))
+	return bytes.Contains(plain, []byte("tokens/response")) || bytes.Contains(plain, []byte("signin/"))
+}
+
+// foldCase maps letters that are equal ignoring case to the same one.
+func foldCase(letter rune) rune {
+	return unicode.ToLower(unicode.ToUpper(letter))
+}
+
+// unescapeLoosely undoes JSON's escapes in text that need not be JSON.
+func unescapeLoosely(text []byte) []byte {
+	plain := make([]byte, 0, len(text))
+	for len(text) > 0 {
+		if text[0] != '\\' {
+			plain, text = append(plain, text[0]), text[1:]
+			continue
+		}
+		if len(text) >= 6 && text[1] == 'u' {
+			if unit, err := strconv.ParseUint(string(text[2:6]), 16, 16); err == nil {
+				plain, text = utf8.AppendRune(plain, rune(unit)), text[6:]
+				continue
+			}
+		}
+		text = text[1:]
+	}
+	return plain
+}

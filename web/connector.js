@@ -1,0 +1,169 @@
+import { pause } from './clock.js';
+import { listActivities, openConversation } from './directline.js';
+import { holdIfFree } from './locks.js';
+import { Problem } from './problem.js';
+import { pollingSocket, setSocketClass, watchedSocket } from './stream.js';
+
+const STREAM_PATIENCE_MS = 15_000;
+
+// Some networks let no WebSocket through: after this many that closed in a row,
+// with none that opened in between, the page polls.
+const SOCKET_ATTEMPTS = 3;
+
+/**
+ * Opens the conversation of the moment and makes the directlinejs object for it.
+ */
+export class Connector {
+  #tokens;
+  #createDirectLine;
+  #locale;
+  #fetch;
+  #clock;
+  #window;
+  #refused;
+  #vainSockets = 0;
+  #releaseStream = () => {};
+  #generation = 0;
+
+  /**
+   * @param {object} options
+   * @param {import('./tokens.js').Tokens} options.tokens
+   * @param {(options: object) => object | Promise<object>} options.createDirectLine Web Chat's
+   * @param {string} [options.locale]
+   * @param {typeof globalThis.fetch} options.fetch
+   * @param {import('./clock.js').Clock} options.clock
+   * @param {Window} options.window
+   */
+  constructor({ tokens, createDirectLine, locale, fetch, clock, window }) {
+    this.#tokens = tokens;
+    this.#createDirectLine = createDirectLine;
+    this.#locale = locale;
+    this.#fetch = fetch;
+    this.#clock = clock;
+    this.#window = window;
+  }
+
+  /** Remembers that Direct Line refused the token in use. */
+  refuse() {
+    this.#refused = this.#tokens.grant?.token;
+  }
+
+  /** Gives up the stream, so that another tab may have it. */
+  leave() {
+    this.#generation += 1;
+    this.#releaseStream();
+    this.#releaseStream = () => {};
+  }
+
+  /**
+   * Opens the conversation, or a new one where that is gone. A token may be
+   * refused although by its age it should be good: it is renewed once before
+   * its conversation is given up.
+   *
+   * @returns {Promise<import('./storage.js').Grant & { streamUrl: string }>}
+   * @param {{ conversationId?: string, watermark?: string }} seen where this page left off
+   */
+  async open(seen) {
+    const grant = await this.#tokens.fresh({ refused: this.#refused });
+    try {
+      return await this.#enter(grant, seen);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      if (error.code === 'conversation_gone') this.#tokens.discard(grant.conversationId);
+    }
+    return this.#openAnew(await this.#tokens.fresh({ refused: grant.token }), seen);
+  }
+
+  /**
+   * The directlinejs object for an opened conversation.
+   *
+   * @param {object} opened what open() returned
+   * @param {string | undefined} watermark
+   * @param {() => void} onClosed its stream broke after it had opened
+   * @returns {Promise<{ connection: object, streaming: Promise<void> }>}
+   *   streaming: settled when the stream is open, or was refused
+   */
+  async connect({ conversationId, token, domain, streamUrl, referenceGrammarId }, watermark, onClosed) {
+    const connection = await this.#createDirectLine({ conversationId, token, domain, streamUrl, watermark });
+    connection.referenceGrammarId ??= referenceGrammarId;
+    const { report, streaming } = this.#watchStream(onClosed);
+    const Socket = await this.#socketClass(conversationId, watermark, report);
+    const isWatched = setSocketClass(connection, Socket);
+    return { connection, streaming: isWatched ? streaming : Promise.resolve() };
+  }
+
+  async #openAnew(grant, seen) {
+    try {
+      return await this.#enter(grant, seen);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      this.#tokens.discard(grant.conversationId);
+    }
+    return this.#enter(await this.#tokens.fresh(), seen);
+  }
+
+  async #enter(grant, seen) {
+    const watermark = grant.conversationId === seen.conversationId ? seen.watermark : undefined;
+    const { change, ...opened } = await openConversation({
+      grant,
+      watermark,
+      locale: this.#locale,
+      fetch: this.#fetch,
+      clock: this.#clock
+    });
+    this.#tokens.update(grant.conversationId, change);
+    this.#refused = undefined;
+    return { ...grant, ...change, ...opened };
+  }
+
+  async #socketClass(conversationId, watermark, report) {
+    const { document, navigator } = this.#window;
+    const release = await holdIfFree(navigator.locks, `chatgate:stream:${conversationId}`);
+    this.#releaseStream = release ?? (() => {});
+    if (release && this.#vainSockets < SOCKET_ATTEMPTS) return this.#countedSocket(report);
+    return pollingSocket({
+      list: (after) => listActivities({ grant: this.#tokens.grant, watermark: after, fetch: this.#fetch, clock: this.#clock }),
+      watermark,
+      isHidden: () => document.visibilityState === 'hidden',
+      clock: this.#clock,
+      report
+    });
+  }
+
+  #countedSocket({ onOpen, onClose }) {
+    return watchedSocket(this.#window.WebSocket, {
+      onOpen: () => {
+        this.#vainSockets = 0;
+        onOpen();
+      },
+      onClose: () => {
+        this.#vainSockets += 1;
+        onClose();
+      }
+    });
+  }
+
+  // A stream of an earlier connection may close late: that is no news of this one.
+  #watchStream(onClosed) {
+    const generation = this.#generation;
+    const isCurrent = () => generation === this.#generation;
+    const limit = pause(this.#clock, STREAM_PATIENCE_MS);
+    let isOpen = false;
+    const onOpen = () => {
+      isOpen = true;
+      limit.end();
+    };
+    const onClose = () => {
+      if (isOpen && isCurrent()) onClosed();
+      limit.end();
+    };
+    const streaming = limit.over.then(() => {
+      if (!isOpen && isCurrent()) throw new Problem('network');
+    });
+    return { report: { onOpen, onClose }, streaming };
+  }
+}
+
+function isRefusal(error) {
+  return error instanceof Problem && (error.tokenRefused || error.code === 'conversation_gone');
+}

@@ -1,0 +1,185 @@
+/**
+ * What surrounds Web Chat: a launcher and its panel, or just a frame inside the
+ * page's own element, and one line that says how the connection is.
+ *
+ * All of it lives in a shadow tree, so that the page's styles and this one's do
+ * not meet. Web Chat itself is put through a slot, because the library that
+ * writes its styles puts them into the document.
+ */
+
+const ICON = {
+  chat: 'M4 4h16a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2H9l-5 4v-4a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2Z',
+  close: 'M6 6l12 12M18 6L6 18'
+};
+
+/** States in which a button offers to try again. */
+const RETRY_STATES = new Set(['away', 'offline', 'refused']);
+
+// Below this width the panel takes the whole screen (see widget.css).
+const PHONE = '(max-width: 30rem), (max-height: 25rem)';
+
+export class View {
+  #window;
+  #texts;
+  #launcher;
+  #panel;
+  #notice;
+  #message;
+  #code;
+  #retry;
+  #dismiss;
+  #stopListening = new AbortController();
+
+  /**
+   * @param {object} options
+   * @param {Window} options.window
+   * @param {Element} [options.target] the page's own element; without it a launcher is shown
+   * @param {string} [options.title]
+   * @param {string} [options.nonce]
+   * @param {Record<string, string>} options.texts
+   * @param {string} options.locale
+   * @param {{ onOpen: () => void, onClose: () => void, onRetry: () => void, onDismiss: () => void }} options.on
+   */
+  constructor({ window, target, title, nonce, texts, locale, on }) {
+    this.#window = window;
+    this.#texts = texts;
+    this.on = on;
+    this.isInline = Boolean(target);
+    this.webChat = this.#element('div', { class: 'chatgate-webchat' });
+    this.host = this.#element('chatgate-chat', { lang: locale, 'data-place': this.isInline ? 'inline' : 'corner' }, this.webChat);
+    this.#build(title, nonce);
+    (target ?? window.document.body).append(this.host);
+  }
+
+  get isOpen() {
+    return this.isInline || this.#panel.open;
+  }
+
+  /** Shows the panel and takes the keyboard there; asModal is for small screens. */
+  open({ takeFocus = true } = {}) {
+    if (this.isOpen) return;
+    const isPhone = this.#window.matchMedia(PHONE).matches;
+    if (isPhone && takeFocus) this.#panel.showModal();
+    else this.#panel.show();
+    this.#launcher.setAttribute('aria-expanded', 'true');
+    if (takeFocus) this.focus();
+    this.on.onOpen();
+  }
+
+  close() {
+    this.#panel.close();
+  }
+
+  /** Takes the keyboard to where one types, or to the panel while there is nothing yet. */
+  focus() {
+    (this.webChat.querySelector('[data-id="webchat-sendbox-input"]') ?? this.#panel).focus();
+  }
+
+  /**
+   * @param {import('./session.js').State} state
+   */
+  show(state) {
+    const text = this.#textOf(state);
+    const hadFocus = this.#notice.contains(this.host.shadowRoot.activeElement);
+    this.#panel.dataset.state = state.name;
+    if (this.#message.textContent !== text) this.#message.textContent = text;
+    this.#notice.classList.toggle('quiet', text === '');
+    this.#code.textContent = state.name === 'refused' ? state.code : '';
+    this.#retry.hidden = !RETRY_STATES.has(state.name);
+    this.#dismiss.hidden = !(state.name === 'ready' && state.isRenewed);
+    // The button that had the keyboard has gone: it must not fall to the page.
+    if (hadFocus && this.#retry.hidden && this.#dismiss.hidden) this.focus();
+  }
+
+  /** From now on there is a chat to be seen behind the notice. */
+  reveal() {
+    this.#panel.dataset.filled = '';
+  }
+
+  remove() {
+    this.#stopListening.abort();
+    this.host.remove();
+  }
+
+  #textOf({ name, isRenewed }) {
+    if (name === 'ready') return isRenewed ? this.#texts.renewed : '';
+    return this.#texts[name] ?? '';
+  }
+
+  #build(title, nonce) {
+    const shadow = this.host.attachShadow({ mode: 'open' });
+    const style = this.#element('link', { rel: 'stylesheet', href: new URL('widget.css', import.meta.url).href });
+    if (nonce) style.nonce = nonce;
+    const notice = this.#buildNotice();
+    const stage = this.#element('div', { class: 'stage' }, this.#element('slot'));
+    const label = title || this.#texts.title;
+    if (this.isInline) {
+      this.#panel = this.#element('section', { class: 'panel', 'aria-label': label, tabindex: '-1' }, title ? this.#heading(title) : '', notice, stage);
+      shadow.append(style, this.#panel);
+      return;
+    }
+    this.#panel = this.#element('dialog', { class: 'panel', id: 'panel', 'aria-label': label, tabindex: '-1' }, this.#heading(label, this.#closeButton()), notice, stage);
+    this.#launcher = this.#button('launcher', this.#texts.open, () => this.open(), this.#icon('chat'));
+    this.#launcher.setAttribute('aria-expanded', 'false');
+    this.#launcher.setAttribute('aria-haspopup', 'dialog');
+    this.#listen();
+    shadow.append(style, this.#panel, this.#launcher);
+  }
+
+  #buildNotice() {
+    this.#message = this.#element('p', { class: 'message', role: 'status' });
+    this.#code = this.#element('code', { class: 'code' });
+    this.#retry = this.#button('action', '', () => this.on.onRetry(), this.#texts.retry);
+    this.#dismiss = this.#button('action', '', () => this.on.onDismiss(), this.#texts.dismiss);
+    const spinner = this.#element('span', { class: 'spinner', 'aria-hidden': 'true' });
+    this.#notice = this.#element('div', { class: 'notice quiet' }, spinner, this.#message, this.#code, this.#retry, this.#dismiss);
+    return this.#notice;
+  }
+
+  #listen() {
+    this.#panel.addEventListener('close', () => {
+      this.#launcher.setAttribute('aria-expanded', 'false');
+      this.#launcher.focus();
+      this.on.onClose();
+    });
+    // On the window, so that Web Chat, which uses the key too, comes first.
+    const onKey = (event) => {
+      const isOurs = event.key === 'Escape' && !event.defaultPrevented && event.composedPath().includes(this.host);
+      if (isOurs && this.isOpen) this.close();
+    };
+    this.#window.addEventListener('keydown', onKey, { signal: this.#stopListening.signal });
+  }
+
+  #heading(text, ...after) {
+    return this.#element('header', { class: 'heading' }, this.#element('h2', {}, text), ...after);
+  }
+
+  #closeButton() {
+    return this.#button('close', this.#texts.close, () => this.close(), this.#icon('close'));
+  }
+
+  #button(name, label, onClick, ...content) {
+    const button = this.#element('button', { class: name, type: 'button', ...(label && { 'aria-label': label, title: label }) }, ...content);
+    button.addEventListener('click', onClick);
+    return button;
+  }
+
+  #icon(name) {
+    const { document } = this.#window;
+    const make = (tag) => document.createElementNS('http://www.w3.org/2000/svg', tag);
+    const svg = make('svg');
+    svg.setAttribute('viewBox', '0 0 24 24');
+    svg.setAttribute('aria-hidden', 'true');
+    const path = make('path');
+    path.setAttribute('d', ICON[name]);
+    svg.append(path);
+    return svg;
+  }
+
+  #element(tag, attributes = {}, ...children) {
+    const element = this.#window.document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    element.append(...children);
+    return element;
+  }
+}
