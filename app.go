@@ -76,13 +76,13 @@ func (a *app) close() {
 // in Development, so that a deployed app never tries a chain of other identities.
 func newCredential(config settings.Settings) (azcore.TokenCredential, error) {
 	if config.Development {
-		return azidentity.NewDefaultAzureCredential(nil) //nolint:wrapcheck // newApp says what was being done
+		return azidentity.NewDefaultAzureCredential(nil)
 	}
 	options := &azidentity.ManagedIdentityCredentialOptions{}
 	if config.ClientID != "" {
 		options.ID = azidentity.ClientID(config.ClientID)
 	}
-	return azidentity.NewManagedIdentityCredential(options) //nolint:wrapcheck // newApp says what was being done
+	return azidentity.NewManagedIdentityCredential(options)
 }
 
 func newStore(config settings.Store, credential azcore.TokenCredential) (transcript.Store, error) {

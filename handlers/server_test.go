@@ -415,7 +415,7 @@ func TestFailuresOfTheIssuer(t *testing.T) {
 
 func TestUnknownErrorsAndPanicsAreInternal(t *testing.T) {
 	for name, change := range map[string]func(*handlers.Config){
-		"error": func(c *handlers.Config) {},
+		"error": func(*handlers.Config) {},
 		"panic": func(c *handlers.Config) { c.Issuer = nil },
 	} {
 		t.Run(name, func(t *testing.T) {

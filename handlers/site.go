@@ -15,13 +15,13 @@ func (s *server) site(x *exchange, rest []string) error {
 		return methodNotAllowed(x, "GET, HEAD")
 	}
 	path := strings.ToLower(strings.Join(rest, "/"))
-	if _, isFolder := s.pages[path+"/"]; isFolder {
+	if folder, isFolder := s.pages[path+"/"]; isFolder {
 		if !strings.HasSuffix(r.URL.Path, "/") {
 			// The page's own links are relative to its folder.
-			http.Redirect(x.writer, r, "/"+prefix+"/site/"+path+"/", http.StatusPermanentRedirect)
+			http.Redirect(x.writer, r, "/"+prefix+"/site/"+folder.Path, http.StatusPermanentRedirect)
 			return nil
 		}
-		path += "/"
+		path = folder.Path
 	}
 	page, known := s.pages[path]
 	if !known {

@@ -6,9 +6,10 @@ import { pollingSocket, setSocketClass, watchedSocket } from './stream.js';
 
 const STREAM_PATIENCE_MS = 15_000;
 
-// Some networks let no WebSocket through: after this many that closed in a row,
-// with none that opened in between, the page polls.
-const SOCKET_ATTEMPTS = 3;
+// Some networks let no WebSocket through, or none that lives: after this many in
+// a row that did not last, the page polls.
+const SOCKET_ATTEMPTS = 2;
+const LASTING_MS = 10_000;
 
 /**
  * Opens the conversation of the moment and makes the directlinejs object for it.
@@ -60,8 +61,8 @@ export class Connector {
    * refused although by its age it should be good: it is renewed once before
    * its conversation is given up.
    *
-   * @returns {Promise<import('./storage.js').Grant & { streamUrl: string }>}
    * @param {{ conversationId?: string, watermark?: string }} seen where this page left off
+   * @returns {Promise<import('./storage.js').Grant & import('./directline.js').Opened>}
    */
   async open(seen) {
     const grant = await this.#tokens.fresh({ refused: this.#refused });
@@ -77,13 +78,12 @@ export class Connector {
   /**
    * The directlinejs object for an opened conversation.
    *
-   * @param {object} opened what open() returned
-   * @param {string | undefined} watermark
+   * @param {Awaited<ReturnType<Connector['open']>>} opened
    * @param {() => void} onClosed its stream broke after it had opened
    * @returns {Promise<{ connection: object, streaming: Promise<void> }>}
    *   streaming: settled when the stream is open, or was refused
    */
-  async connect({ conversationId, token, domain, streamUrl, referenceGrammarId }, watermark, onClosed) {
+  async connect({ conversationId, token, domain, streamUrl, referenceGrammarId, watermark }, onClosed) {
     const connection = await this.#createDirectLine({ conversationId, token, domain, streamUrl, watermark });
     connection.referenceGrammarId ??= referenceGrammarId;
     const { report, streaming } = this.#watchStream(onClosed);
@@ -131,13 +131,15 @@ export class Connector {
   }
 
   #countedSocket({ onOpen, onClose }) {
+    let openedAt = Infinity;
     return watchedSocket(this.#window.WebSocket, {
       onOpen: () => {
-        this.#vainSockets = 0;
+        openedAt = this.#clock.now();
         onOpen();
       },
       onClose: () => {
-        this.#vainSockets += 1;
+        const hasLasted = this.#clock.now() - openedAt > LASTING_MS;
+        this.#vainSockets = hasLasted ? 0 : this.#vainSockets + 1;
         onClose();
       }
     });
@@ -154,11 +156,13 @@ export class Connector {
       limit.end();
     };
     const onClose = () => {
-      if (isOpen && isCurrent()) onClosed();
+      const wasOpen = isOpen;
+      isOpen = false;
       limit.end();
+      if (wasOpen && isCurrent()) onClosed();
     };
     const streaming = limit.over.then(() => {
-      if (!isOpen && isCurrent()) throw new Problem('network');
+      if (!isOpen && isCurrent()) throw new Problem('stream_closed');
     });
     return { report: { onOpen, onClose }, streaming };
   }

@@ -1,6 +1,9 @@
 import { requestJSON } from './http.js';
 import { Problem } from './problem.js';
 
+// A conversation so long that its beginning is not worth waiting for.
+const MOST_PAGES = 50;
+
 /**
  * Opens a conversation on Direct Line: starts it, or comes back to it.
  *
@@ -9,21 +12,31 @@ import { Problem } from './problem.js';
  * is away, and keeps the token it gets to itself. Given a token and a stream
  * address it goes straight to the stream (and starts no renewals of its own).
  *
+ * Coming back, what was missed is asked for over HTTP first: without a
+ * watermark a stream brings only what is yet to come.
+ *
  * @param {object} options
  * @param {import('./storage.js').Grant} options.grant
- * @param {string} [options.watermark] the last one seen; without it Direct Line replays everything
+ * @param {string} [options.watermark] the last one seen
  * @param {string} [options.locale]
  * @param {typeof globalThis.fetch} options.fetch
  * @param {import('./clock.js').Clock} options.clock
- * @returns {Promise<{ streamUrl: string, change: object }>} change: what is now
- *   known about the grant
+ * @returns {Promise<Opened>}
+ *
+ * @typedef {object} Opened
+ * @property {string} streamUrl to be used within a minute
+ * @property {string} [referenceGrammarId]
+ * @property {object[]} activities what was missed
+ * @property {string} [watermark] after which the stream begins
+ * @property {object} change what is now known about the grant
  */
 export async function openConversation({ grant, watermark, locale, fetch, clock }) {
   const askedAt = clock.now();
-  const send = (path, init) => requestConversation(fetch, grant, path, init, clock.now);
-  const answer = grant.started ? await send(resumePath(grant, watermark)) : await start(send, grant, locale);
+  const call = (path, init) => requestConversation({ fetch, clock, grant, path, init });
+  const { answer, ...missed } = grant.started ? await resume(call, grant, watermark) : await start(call, grant, locale);
   if (typeof answer.streamUrl !== 'string') throw new Problem('bad_answer', { status: 200 });
-  return { streamUrl: answer.streamUrl, referenceGrammarId: answer.referenceGrammarId, change: readChange(answer, askedAt) };
+  const { streamUrl, referenceGrammarId } = answer;
+  return { streamUrl, referenceGrammarId, ...missed, change: readChange(answer, askedAt) };
 }
 
 /**
@@ -32,33 +45,45 @@ export async function openConversation({ grant, watermark, locale, fetch, clock 
  * @returns {Promise<{ activities: object[], watermark?: string }>}
  */
 export function listActivities({ grant, watermark, fetch, clock }) {
-  const path = `/${encodeURIComponent(grant.conversationId)}/activities${watermarkQuery(watermark)}`;
-  return requestConversation(fetch, grant, path, {}, clock.now);
+  return requestConversation({ fetch, clock, grant, path: activitiesPath(grant, watermark) });
 }
 
-async function start(send, grant, locale) {
+async function start(call, grant, locale) {
   const init = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ locale }) };
   try {
-    return await send('', init);
+    return { answer: await call('', init), activities: [] };
   } catch (problem) {
     // Another tab was quicker.
-    if (problem.status === 409) return send(resumePath(grant));
+    if (problem.status === 409) return resume(call, grant);
     throw problem;
   }
 }
 
-function resumePath(grant, watermark) {
-  return `/${encodeURIComponent(grant.conversationId)}${watermarkQuery(watermark)}`;
+async function resume(call, grant, seen) {
+  const activities = [];
+  let watermark = seen;
+  for (let page = 0; page < MOST_PAGES; page += 1) {
+    const set = await call(activitiesPath(grant, watermark));
+    watermark = set.watermark ?? watermark;
+    if (!set.activities?.length) break;
+    activities.push(...set.activities);
+  }
+  const answer = await call(`/${encodeURIComponent(grant.conversationId)}${watermarkQuery(watermark)}`);
+  return { answer, activities, watermark };
+}
+
+function activitiesPath({ conversationId }, watermark) {
+  return `/${encodeURIComponent(conversationId)}/activities${watermarkQuery(watermark)}`;
 }
 
 function watermarkQuery(watermark) {
   return watermark ? `?watermark=${encodeURIComponent(watermark)}` : '';
 }
 
-async function requestConversation(fetch, grant, path, init = {}, now) {
+async function requestConversation({ fetch, clock, grant, path, init = {} }) {
   const headers = { Accept: 'application/json', Authorization: `Bearer ${grant.token}`, ...init.headers };
   try {
-    return await requestJSON(fetch, `${grant.domain}/conversations${path}`, { ...init, headers }, now);
+    return await requestJSON(fetch, `${grant.domain}/conversations${path}`, { ...init, headers }, clock.now);
   } catch (problem) {
     throw translate(problem);
   }

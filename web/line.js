@@ -26,6 +26,8 @@ export class Line {
   #activities = new Subject();
   #current;
   #token;
+  #watermark;
+  #known = new Set();
   #waiting = new Set();
   #refusing = new WeakSet();
 
@@ -47,7 +49,7 @@ export class Line {
 
   /** The last watermark seen, where directlinejs lets it be known. */
   get watermark() {
-    return this.#current?.connection.watermark || undefined;
+    return this.#current?.connection.watermark || this.#watermark;
   }
 
   /**
@@ -74,6 +76,7 @@ export class Line {
   /** Ends the connection, if there is one. Web Chat is told nothing. */
   detach() {
     const { connection, subscriptions } = this.#current ?? {};
+    this.#watermark = this.watermark;
     this.#current = undefined;
     subscriptions?.forEach((subscription) => subscription.unsubscribe());
     connection?.end();
@@ -86,8 +89,15 @@ export class Line {
     connection?.reconnect({ conversationId, token, streamUrl: connection.streamUrl });
   }
 
+  /** Tells Web Chat of activities that came by another way than the connection. */
+  deliver(activities) {
+    activities.forEach((activity) => this.#receive(activity));
+  }
+
   /** Forgets the activities of a conversation that is gone. */
   clear() {
+    this.#watermark = undefined;
+    this.#known.clear();
     this.#activities.replace([]);
   }
 
@@ -121,8 +131,11 @@ export class Line {
     this.#onLost({ refused: this.#refusing.has(connection) });
   }
 
-  // A typing indicator is news for a moment only: not kept for latecomers.
+  // What was seen before the connection broke may come again after it. A typing
+  // indicator is news for a moment only: not kept for latecomers.
   #receive(activity) {
+    if (this.#known.has(activity.id)) return;
+    if (activity.id) this.#known.add(activity.id);
     this.#activities.next(activity, { keep: activity.type !== 'typing' });
   }
 

@@ -1,7 +1,8 @@
 /**
  * What went wrong, in the words of the API's problem codes (RFC 9457, member
- * `code`) and three of the browser's own: `network` (no answer at all),
- * `bad_answer` (an answer that cannot be used) and `webchat_unavailable`.
+ * `code`) and some of the browser's own: `network` (no answer at all),
+ * `bad_answer` (an answer that cannot be used), `conversation_gone`,
+ * `stream_closed` (the stream did not open) and `webchat_unavailable`.
  */
 
 const TOKEN_REFUSED = new Set(['token_missing', 'token_malformed', 'token_expired', 'token_invalid']);

@@ -14,7 +14,7 @@ const LONGEST_RETRY_MS = 60_000;
  * @param {number} chance from 0 to 1, drawn once a page
  */
 export function renewalTime({ issuedAt, expiresAt }, chance) {
-  return issuedAt + (expiresAt - issuedAt) * (0.45 + 0.1 * chance);
+  return issuedAt + Math.round((expiresAt - issuedAt) * (0.45 + 0.1 * chance));
 }
 
 /**

@@ -49,7 +49,7 @@ export class Session extends EventTarget {
   #line;
   #connector;
   #state = { name: 'starting', isRenewed: false };
-  #seen = {};
+  #conversationId;
   #failures = 0;
   #notBefore = 0;
   #openSince = 0;
@@ -85,7 +85,7 @@ export class Session extends EventTarget {
     });
     this.#connector = new Connector({ tokens: this.#tokens, createDirectLine, locale, fetch: request, clock, window });
     const { started, conversationId } = this.#tokens.grant ?? {};
-    if (started) this.#seen = { conversationId };
+    if (started) this.#conversationId = conversationId;
   }
 
   /** For Web Chat's `directLine`: the same object for the life of the session. */
@@ -158,12 +158,11 @@ export class Session extends EventTarget {
 
   async #open() {
     this.#leave();
-    const opened = await this.#connector.open(this.#seen);
-    const isSame = opened.conversationId === this.#seen.conversationId;
-    const watermark = isSame ? this.#seen.watermark : undefined;
-    const { connection, streaming } = await this.#connector.connect(opened, watermark, () => this.#onClosed());
+    const opened = await this.#connector.open({ conversationId: this.#conversationId, watermark: this.#line.watermark });
+    const { connection, streaming } = await this.#connector.connect(opened, () => this.#again());
     if (this.#isStopped) return this.#connector.leave();
-    if (!isSame) this.#move(opened.conversationId);
+    if (opened.conversationId !== this.#conversationId) this.#move(opened.conversationId);
+    this.#line.deliver(opened.activities);
     this.#line.attach(connection, this.#tokens.grant);
     await streaming;
     if (!this.#line.isAttached) throw new Problem('network');
@@ -173,14 +172,13 @@ export class Session extends EventTarget {
 
   // The page now shows another conversation than before.
   #move(conversationId) {
-    const isFirst = !this.#seen.conversationId;
-    this.#seen = { conversationId };
+    const isFirst = !this.#conversationId;
+    this.#conversationId = conversationId;
     this.#line.clear();
     if (!isFirst) this.#show({ isRenewed: true });
   }
 
   #leave() {
-    this.#seen.watermark = this.#line.watermark ?? this.#seen.watermark;
     this.#line.detach();
     this.#connector.leave();
   }
@@ -197,7 +195,9 @@ export class Session extends EventTarget {
   #nameOf(problem) {
     if (!problem.mayPass) return 'refused';
     if (problem.code === 'network' && this.#window.navigator.onLine === false) return 'offline';
-    return this.#openSince && this.#failures < PATIENCE ? 'reconnecting' : 'away';
+    const isBrief = this.#failures < PATIENCE && (this.#openSince || problem.code === 'stream_closed');
+    if (!isBrief) return 'away';
+    return this.#openSince ? 'reconnecting' : 'starting';
   }
 
   async #wait(delay) {
@@ -210,10 +210,6 @@ export class Session extends EventTarget {
   #onLost({ refused }) {
     if (refused) this.#connector.refuse();
     this.#again(refused ? 0 : undefined);
-  }
-
-  #onClosed() {
-    this.#again();
   }
 
   async #again(delay) {
@@ -232,7 +228,7 @@ export class Session extends EventTarget {
 
   #onGrant(grant) {
     this.#announce();
-    if (grant.conversationId === this.#seen.conversationId) this.#line.renew(grant);
+    if (grant.conversationId === this.#conversationId) this.#line.renew(grant);
     else if (this.#openSince) this.#again(0);
   }
 
@@ -243,7 +239,7 @@ export class Session extends EventTarget {
       return mayTry && this.#pause.end();
     }
     if (this.#isRunning) return;
-    const hasMoved = this.#tokens.grant?.conversationId !== this.#seen.conversationId;
+    const hasMoved = this.#tokens.grant?.conversationId !== this.#conversationId;
     if (slept || hasMoved || this.#tokens.isExpired) return this.#again(0);
     if (this.#tokens.isDue) this.#tokens.fresh().catch(() => {});
   }

@@ -85,8 +85,13 @@ export function pollingSocket({ list, watermark, isHidden, clock, report }) {
 /**
  * Gives directlinejs the class it opens its stream with. Web Chat's
  * createDirectLine (4.18) does not pass such an option on, so it is set on the
- * object. Where a later version hides the field, each tab opens a WebSocket.
+ * object.
+ *
+ * @returns {boolean} false where a later version hides the field: then each tab
+ *   opens a WebSocket of its own and directlinejs alone looks after it
  */
 export function setSocketClass(directLine, Socket) {
-  if (directLine.services?.WebSocket) directLine.services.WebSocket = Socket;
+  if (!directLine.services?.WebSocket) return false;
+  directLine.services.WebSocket = Socket;
+  return true;
 }

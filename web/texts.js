@@ -9,7 +9,7 @@ const TEXTS = {
     close: 'Close the chat',
     starting: 'Connecting…',
     reconnecting: 'The connection was lost. Reconnecting…',
-    offline: 'You are offline. The chat goes on when you are back online.',
+    offline: 'You are offline. The chat resumes when you are back online.',
     away: 'The chat cannot be reached right now. We keep trying.',
     refused: 'The chat is not available on this page.',
     renewed: 'Your earlier conversation has ended. This is a new one.',

@@ -91,7 +91,8 @@ export class Tokens {
   }
 
   async #freshen(refused) {
-    this.#take(this.#storage.readGrant());
+    // While it is this tab's turn nobody writes: what is stored is the latest.
+    this.#take(this.#storage.readGrant(), { evenIfAsOld: true });
     if (this.isExpired) return this.#issue();
     const isRefused = this.grant.token === refused;
     if (isRefused || this.isDue) return this.#renew(isRefused);
@@ -107,8 +108,8 @@ export class Tokens {
   async #renew(isRefused) {
     const old = this.grant;
     try {
-      const answer = await this.#api.refresh(old.token);
-      return this.#keep({ ...answer, conversationId: old.conversationId, userId: answer.userId ?? old.userId, started: old.started });
+      const { token, issuedAt, expiresAt, domain, visitor } = await this.#api.refresh(old.token);
+      return this.#keep({ ...old, token, issuedAt, expiresAt, domain, visitor, last: false });
     } catch (error) {
       return this.#afterRefusal(Problem.from(error), isRefused);
     }
@@ -140,8 +141,10 @@ export class Tokens {
   }
 
   // The newest wins in every tab, so that all end up in the same conversation.
-  #take(grant) {
-    if (!grant || (this.grant && grant.issuedAt <= this.grant.issuedAt)) return;
+  #take(grant, { evenIfAsOld = false } = {}) {
+    if (!grant || grant.token === this.grant?.token) return;
+    const age = this.grant ? grant.issuedAt - this.grant.issuedAt : 1;
+    if (age < 0 || (age === 0 && !evenIfAsOld)) return;
     this.grant = grant;
     this.onGrant(grant);
   }

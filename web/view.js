@@ -55,14 +55,13 @@ export class View {
     return this.isInline || this.#panel.open;
   }
 
-  /** Shows the panel and takes the keyboard there; asModal is for small screens. */
+  /** Shows the panel, and takes the keyboard there unless the page opened it by itself. */
   open({ takeFocus = true } = {}) {
     if (this.isOpen) return;
-    const isPhone = this.#window.matchMedia(PHONE).matches;
-    if (isPhone && takeFocus) this.#panel.showModal();
-    else this.#panel.show();
     this.#launcher.setAttribute('aria-expanded', 'true');
-    if (takeFocus) this.focus();
+    if (takeFocus) this.#showAndFocus();
+    // The method would take the keyboard, the attribute does not.
+    else this.#panel.setAttribute('open', '');
     this.on.onOpen();
   }
 
@@ -99,6 +98,13 @@ export class View {
   remove() {
     this.#stopListening.abort();
     this.host.remove();
+  }
+
+  // On a phone nothing else is to be seen, so nothing else may be reached.
+  #showAndFocus() {
+    if (this.#window.matchMedia(PHONE).matches) this.#panel.showModal();
+    else this.#panel.show();
+    this.focus();
   }
 
   #textOf({ name, isRenewed }) {

@@ -6,8 +6,8 @@
  * started here. Faults are made between the page and the server, so that the
  * same tests run against both.
  */
-import { mkdir } from 'node:fs/promises';
 import { accessSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -16,14 +16,18 @@ import { chromium } from 'playwright-core';
 
 import { startSmallServer } from './small-server.mjs';
 
-const SCREENSHOTS = fileURLToPath(new URL('../../artifacts/screenshots/', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const SCREENSHOTS = join(ROOT, 'artifacts/screenshots');
 const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
   '--no-first-run',
   '--disable-background-networking',
   '--disable-component-update',
-  '--disable-sync'
+  '--disable-sync',
+  // A page made up by a test comes from no address, which counts as a public
+  // one, and public pages may not call loopback.
+  '--disable-features=LocalNetworkAccessChecks'
 ];
 
 export const INPUT = '[data-id="webchat-sendbox-input"]';
@@ -71,6 +75,7 @@ function exists(path) {
 /** A visitor: a browser profile of its own, closed at the end of the test. */
 export async function newVisitor(t, suite, options = {}) {
   const context = await suite.browser.newContext({ viewport: { width: 1200, height: 800 }, ...options });
+  context.setDefaultTimeout(15_000);
   t.after(() => context.close());
   return context;
 }
@@ -87,6 +92,24 @@ export async function newPage(context) {
     if (['error', 'warning'].includes(message.type())) page.complaints.push(`${message.type()}: ${message.text()}`);
   });
   return page;
+}
+
+/** Answers for the CDN with npm's file, so that the tests need no network. */
+export async function serveCDN(context) {
+  const { url, version } = JSON.parse(await readFile(join(ROOT, 'web/webchat.json'), 'utf8'));
+  const body = await readFile(join(ROOT, '.cache/webchat', version, 'webchat.js'));
+  await context.route(url, (route) => route.fulfill({ body, contentType: 'text/javascript', headers: { 'Access-Control-Allow-Origin': '*' } }));
+}
+
+/**
+ * A page of another site. The system under test must allow its origin:
+ * FOREIGN_ORIGIN, or else the system's own on 127.0.0.1 in place of localhost.
+ */
+export async function openForeignPage(page, suite, html, headers = {}) {
+  const origin = process.env.FOREIGN_ORIGIN ?? suite.url.replace('localhost', '127.0.0.1');
+  const address = `${origin}/elsewhere.html`;
+  await page.route(address, (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', headers, body: `<!doctype html><html lang="en"><head><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><title>A bank</title></head>${html}</html>` }));
+  await page.goto(address);
 }
 
 /** Opens the sample page and waits until the chat can be used. */

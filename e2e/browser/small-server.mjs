@@ -142,7 +142,8 @@ function directLine(world, { request, response, pathname, searchParams, body, to
   if (!id) return reply(response, start(world, conv), opened(world, conv, user));
   const conversation = world.conversations.get(id);
   if (!conversation) throw refusal(404, 'ConversationNotFound');
-  if (!rest) return reply(response, 200, opened(world, conv, user, searchParams.get('watermark')));
+  // Without a watermark the stream brings only what is yet to come.
+  if (!rest) return reply(response, 200, opened(world, conv, user, searchParams.get('watermark') ?? String(conversation.activities.length)));
   if (request.method === 'GET') return reply(response, 200, activitySet(conversation, searchParams.get('watermark')));
   return reply(response, 200, { id: say(conversation, { ...body, from: { ...body.from, id: user } }) });
 }
@@ -198,10 +199,16 @@ function openSocket(world, request, socket) {
 function send(socket, value) {
   if (!socket?.writable) return;
   const text = Buffer.from(JSON.stringify(value));
-  const head = Buffer.alloc(10);
-  head.writeUInt16BE(0x817f, 0);
-  head.writeBigUInt64BE(BigInt(text.length), 2);
-  socket.write(Buffer.concat([head, text]));
+  socket.write(Buffer.concat([frameHead(text.length), text]));
+}
+
+// The length takes the fewest bytes possible; browsers insist.
+function frameHead(length) {
+  if (length < 126) return Buffer.from([0x81, length]);
+  if (length < 65_536) return Buffer.from([0x81, 126, length >> 8, length & 255]);
+  const head = Buffer.from([0x81, 127, 0, 0, 0, 0, 0, 0, 0, 0]);
+  head.writeUInt32BE(length, 6);
+  return head;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -141,7 +141,7 @@ func (eachTry) Do(req *policy.Request) (*http.Response, error) {
 			resp.Header.Del(name)
 		}
 	}
-	return resp, err
+	return resp, err //nolint:wrapcheck // a policy hands on what it got
 }
 
 // ownBody gives this try a copy of the body. net/http may still be reading the
@@ -160,8 +160,8 @@ func ownBody(req *policy.Request) error {
 	raw.GetBody = func() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(content)), nil
 	}
-	raw.Body, err = raw.GetBody()
-	return err
+	raw.Body = io.NopCloser(bytes.NewReader(content))
+	return nil
 }
 
 // post sends body, which may be nil, to the path below the endpoint.
@@ -174,6 +174,7 @@ func (c *Client) post(ctx context.Context, path string, credential redacted.Text
 	if err != nil {
 		return Token{}, fmt.Errorf("calling Direct Line: %w", outbound.Cause(err))
 	}
+	defer func() { _ = resp.Body.Close() }()
 	content, err := runtime.Payload(resp)
 	if err != nil {
 		return Token{}, fmt.Errorf("calling Direct Line: %w", outbound.Cause(err))

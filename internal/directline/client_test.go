@@ -213,6 +213,47 @@ func TestTheBodyIsSentAgainWithARetry(t *testing.T) {
 	}
 }
 
+// lateReader is a transport that is still reading the body of a first try, which
+// was answered early, when the second one comes. net/http does that.
+type lateReader struct {
+	first  io.Reader
+	bodies []string
+}
+
+func (l *lateReader) Do(req *http.Request) (*http.Response, error) {
+	answer := &http.Response{StatusCode: http.StatusBadGateway, Header: http.Header{}, Body: http.NoBody, Request: req}
+	if l.first == nil {
+		l.first = req.Body
+		return answer, nil
+	}
+	for _, body := range []io.Reader{l.first, req.Body} {
+		content, err := io.ReadAll(body)
+		if err != nil {
+			return nil, err
+		}
+		l.bodies = append(l.bodies, string(content))
+	}
+	answer.StatusCode, answer.Body = http.StatusOK, io.NopCloser(strings.NewReader(goodBody))
+	return answer, nil
+}
+
+func TestTriesDoNotShareABody(t *testing.T) {
+	transport := &lateReader{}
+	options := &directline.ClientOptions{}
+	options.Transport = transport
+	options.Retry.RetryDelay = time.Microsecond
+	client, err := directline.NewClient("https://directline.example", options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := generate(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
+	if transport.bodies[0] != transport.bodies[1] || !strings.Contains(transport.bodies[1], userID) {
+		t.Errorf("the tries carried %q", transport.bodies)
+	}
+}
+
 func TestAHangingCallEndsWithItsContext(t *testing.T) {
 	client := newClient(t, hang)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -368,7 +409,7 @@ func TestEndpoints(t *testing.T) {
 		"https://:443/v3":                                           false,
 		"ftp://directline.botframework.com/":                        false,
 		"directline.botframework.com":                               false,
-		"https://a b/":                                              false,
+		"https://user:pass@a b/":                                    false,
 		"":                                                          false,
 	} {
 		_, err := directline.NewClient(endpoint, nil)

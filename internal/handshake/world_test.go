@@ -51,8 +51,8 @@ type world struct {
 
 // newWorld returns an issuer for assistant bankx. Direct Line is reached through
 // pipes in memory, so that it works inside a synctest bubble too.
-func newWorld(t testing.TB) *world {
-	t.Helper()
+func newWorld(tb testing.TB) *world {
+	tb.Helper()
 	w := &world{
 		vault:  newVault(),
 		direct: &directLine{keys: map[string]bool{"key1.0": true, "key2.0": true}},
@@ -61,12 +61,12 @@ func newWorld(t testing.TB) *world {
 	w.vault.put(secretName, "key1.0")
 	w.vault.put(keyName, base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("k"), 32)))
 	w.cache = secrets.NewCache(w.vault, nil)
-	t.Cleanup(w.cache.Close)
+	tb.Cleanup(w.cache.Close)
 	w.signer = visitor.NewSigner(w.cache, keyName, nil)
 	w.issuer = handshake.NewIssuer(
 		[]handshake.Assistant{{
 			ID: "BankX", SecretName: secretName, TrustedOrigins: []string{origin},
-			Client: connect(t, w.direct), Domain: domain,
+			Client: connect(tb, w.direct), Domain: domain,
 		}},
 		w.cache,
 		&handshake.IssuerOptions{Visitors: w.signer, Logger: slog.New(slog.NewTextHandler(w.log, nil))})
@@ -74,14 +74,14 @@ func newWorld(t testing.TB) *world {
 }
 
 // connect serves handler over pipes and returns a client of it.
-func connect(t testing.TB, handler http.Handler) *directline.Client {
-	t.Helper()
+func connect(tb testing.TB, handler http.Handler) *directline.Client {
+	tb.Helper()
 	listener := &pipes{dialled: make(chan net.Conn), closed: make(chan struct{})}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	transport := &http.Transport{DialContext: listener.dial, MaxIdleConnsPerHost: 100}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		transport.CloseIdleConnections()
 		_ = server.Close()
 		<-served
@@ -90,7 +90,7 @@ func connect(t testing.TB, handler http.Handler) *directline.Client {
 	options.Transport = &http.Client{Transport: transport}
 	client, err := directline.NewClient("http://127.0.0.1/v3/directline", options)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return client
 }
@@ -280,36 +280,36 @@ func token(user, conversation string, expires time.Time) string {
 }
 
 // issue asks for a token without a visitor token.
-func (w *world) issue(t testing.TB) (handshake.Grant, error) {
-	t.Helper()
-	return w.issuer.Issue(t.Context(), "bankx", redacted.Text{})
+func (w *world) issue(tb testing.TB) (handshake.Grant, error) {
+	tb.Helper()
+	return w.issuer.Issue(tb.Context(), "bankx", redacted.Text{})
 }
 
 // mustIssue fails the test unless there is a token.
-func (w *world) mustIssue(t testing.TB, visitorToken redacted.Text) handshake.Grant {
-	t.Helper()
-	grant, err := w.issuer.Issue(t.Context(), "bankx", visitorToken)
+func (w *world) mustIssue(tb testing.TB, visitorToken redacted.Text) handshake.Grant {
+	tb.Helper()
+	grant, err := w.issuer.Issue(tb.Context(), "bankx", visitorToken)
 	if err != nil {
-		t.Fatal(err)
+		tb.Error(err)
 	}
 	return grant
 }
 
 // wantProblem fails the test unless err is a *problem.Error of the code that
 // repeats nothing private.
-func wantProblem(t testing.TB, err error, code problem.Code) *problem.Error {
-	t.Helper()
+func wantProblem(tb testing.TB, err error, code problem.Code) *problem.Error {
+	tb.Helper()
 	var failure *problem.Error
 	if !errors.As(err, &failure) || failure.Code != code {
-		t.Fatalf("err = %v, want %s", err, code)
+		tb.Fatalf("err = %v, want %s", err, code)
 	}
 	for _, private := range []string{"private text", "key1", "key2", "Bearer"} {
 		if printed := fmt.Sprintf("%v %+v", err, failure); strings.Contains(printed, private) && code != problem.TokenMissing {
-			t.Fatalf("the error shows %q: %s", private, printed)
+			tb.Fatalf("the error shows %q: %s", private, printed)
 		}
 	}
 	if failure.Message == "" || strings.Contains(failure.Message, "http") {
-		t.Fatalf("the message for people is %q", failure.Message)
+		tb.Fatalf("the message for people is %q", failure.Message)
 	}
 	return failure
 }

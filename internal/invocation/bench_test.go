@@ -30,7 +30,7 @@ func BenchmarkDecodeMessages(b *testing.B) {
 	for _, shape := range []struct{ count, size int }{{1, 1 << 10}, {250, 1 << 10}, {1000, 1 << 10}, {100, 256 << 10}} {
 		messages := batch(shape.count, shape.size)
 		for _, writer := range []writer{writers[0], writers[2]} {
-			envelope := []byte(writer.envelope("activities", messages))
+			envelope := []byte(writer.envelope(messages))
 			b.Run(fmt.Sprintf("%dx%dKiB/%s", shape.count, shape.size>>10, writer.name), func(b *testing.B) {
 				b.ReportAllocs()
 				b.SetBytes(int64(len(envelope)))

@@ -58,7 +58,7 @@ func (b *bodies) decode() ([]byte, bool) {
 		b.arena.giveBack()
 		return nil, false
 	}
-	return body[:n:n], true
+	return body[:n], true
 }
 
 // decodeInto decodes the parts of the spool one after the other. Package base64
@@ -137,7 +137,7 @@ type arena struct {
 	before []byte // the block as it was before the last piece
 }
 
-// take returns n bytes. A piece that would waste much of a block gets its own.
+// take returns n bytes, with no room to append. A piece that would waste much of a block gets its own.
 func (a *arena) take(n int) []byte {
 	const small = firstBlock
 	if n > small {

@@ -31,12 +31,11 @@ func (d *decoder) envelope() error {
 	if d.found {
 		return nil
 	}
-	return &MalformedError{
-		Where:    d.outer.where,
-		Offset:   d.outer.offset(),
-		Expected: d.place() + ", a string that holds an array of base64 strings " + declared,
-		Found:    "no such member",
-	}
+	return d.misplaced(d.place()+", a string that holds an array of base64 strings "+declared, "no such member")
+}
+
+func (d *decoder) misplaced(expected, found string) error {
+	return &MalformedError{Where: d.outer.where, Offset: d.outer.offset(), Expected: expected, Found: found}
 }
 
 // place names the batch in errors.
@@ -48,8 +47,6 @@ func (d *decoder) place() string {
 func (d *decoder) member(name []byte) error {
 	switch string(name) {
 	case "Data":
-		d.found = false
-		d.bodies.clear()
 		return d.objectOrSkip(d.data)
 	case "Metadata":
 		d.metadata.clear()
@@ -75,8 +72,10 @@ func (d *decoder) data(name []byte) error {
 	if string(name) != d.binding {
 		return d.outer.skip()
 	}
+	if d.found {
+		return d.misplaced("one "+d.place(), "another one")
+	}
 	d.found = true
-	d.bodies.clear()
 	c, err := d.outer.peek("a value")
 	if err != nil {
 		return err

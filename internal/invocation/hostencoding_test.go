@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -100,15 +101,15 @@ func (w writer) list(opening string, items []string, closing string) string {
 
 // array writes an array as the host does: as a string that holds it.
 func (w writer) array(items []string) string {
-	if array := w.list("[", items, "]"); w.real {
+	array := w.list("[", items, "]")
+	if w.real {
 		return array
-	} else {
-		return w.quote(array)
 	}
+	return w.quote(array)
 }
 
-// envelope writes messages as the host would.
-func (w writer) envelope(binding string, messages []invocation.Message) string {
+// envelope writes messages as the host would, for the binding activities.
+func (w writer) envelope(messages []invocation.Message) string {
 	var bodies, ids, utc, zoned, properties, deliveries []string
 	for _, message := range messages {
 		bodies = append(bodies, w.quote(base64.StdEncoding.EncodeToString(message.Body)))
@@ -116,10 +117,10 @@ func (w writer) envelope(binding string, messages []invocation.Message) string {
 		utc = append(utc, w.time(message.EnqueuedAt, "2006-01-02T15:04:05.9999999"))
 		zoned = append(zoned, w.time(message.EnqueuedAt, "2006-01-02T15:04:05.9999999-07:00"))
 		properties = append(properties, w.properties(message.Assistant))
-		deliveries = append(deliveries, fmt.Sprint(message.DeliveryCount))
+		deliveries = append(deliveries, strconv.Itoa(message.DeliveryCount))
 	}
 	return w.object(
-		pair{"Data", w.object(pair{binding, w.array(bodies)})},
+		pair{"Data", w.object(pair{"activities", w.array(bodies)})},
 		pair{"Metadata", w.object(
 			pair{"DeliveryCountArray", w.array(deliveries)},
 			pair{"LockTokenArray", w.array(ids)},

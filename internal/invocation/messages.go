@@ -60,8 +60,9 @@ type Message struct {
 // about three quarters of a batch of many messages, and less than three times
 // the body in every case that the host can produce.
 //
-// Members may come in any order; of equal names the last one counts; unknown
-// ones are skipped. An array may be a string that holds it or a real one.
+// Members may come in any order. There must be one batch; of other equal names
+// the last one counts, as in encoding/json. Unknown members are skipped. An
+// array may be a string that holds it or a real one.
 // Metadata only adds to messages: an array that is absent, short, not JSON, or
 // has nulls or other types in it, leaves the fields that it would have filled
 // at zero. An element that is not base64 (RFC 4648 section 4, padded, without

@@ -1,7 +1,6 @@
 package invocation_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -93,8 +92,6 @@ func TestShapeOfTheEnvelope(t *testing.T) {
 		"unknown members":                     `{"A":[{"B":"\u0041\\"}, -0.5E+10, 0],"C":{},` + data + `,"Metadata":{"X":{"Data":1},"MessageIdArray":"[\"m\"]","Y":true},"Z":[]}`,
 		"unknown members of Data":             `{"Data":{"other":"[]","activities":"[\"YQ==\"]","more":{"activities":0}},"Metadata":{"MessageIdArray":"[\"m\"]"}}`,
 		"escaped names":                       `{"\u0044ata":{"activ\u0069ties":"[\"YQ==\"]"},"Metadata":{"Message\u0049dArray":"[\"m\"]"}}`,
-		"the last of equal Data counts":       `{"Data":{"activities":"[\"Yg==\",\"Yw==\"]"},"Metadata":{"MessageIdArray":"[\"m\"]"},` + data + `}`,
-		"the last of equal bindings counts":   `{"Data":{"activities":"[\"Yg==\",\"Yw==\"]","activities":"[\"YQ==\"]"},"Metadata":{"MessageIdArray":"[\"m\"]"}}`,
 		"the last of equal Metadata counts":   `{` + data + `,"Metadata":{"DeliveryCountArray":"[7]","MessageIdArray":"[\"n\"]"},"Metadata":{"MessageIdArray":"[\"m\"]"}}`,
 		"the last of equal arrays counts":     `{` + data + `,"Metadata":{"MessageIdArray":"[\"n\"]","MessageIdArray":"[\"m\"]"}}`,
 		"a name longer than any that matters": `{"` + strings.Repeat("Data", 200) + `":0,` + data + `,"Metadata":{"MessageIdArray":["m"]}}`,
@@ -144,15 +141,21 @@ func TestMetadataOnlyAdds(t *testing.T) {
 		"times with a zone":              {`,"Metadata":{"EnqueuedTimeArray":"[\"2026-03-01T12:00:00\u002B02:00\"]"}`, with(func(m *invocation.Message) { m.EnqueuedAt = at })},
 		"the readable one of two times":  {`,"Metadata":{"EnqueuedTimeUtcArray":"[\"soon\"]","EnqueuedTimeArray":"[\"2026-03-01T10:00:00Z\"]"}`, with(func(m *invocation.Message) { m.EnqueuedAt = at })},
 		"times that are none":            {`,"Metadata":{"EnqueuedTimeUtcArray":"[\"0001-01-01T00:00:00\"]","EnqueuedTimeArray":"[\"9999-12-31T23:59:59-14:00\"]"}`, plain},
+		"year 1 in another zone":         {`,"Metadata":{"EnqueuedTimeArray":"[\"0001-01-01T00:00:00-01:00\"]"}`, plain},
+		"the Utc one of two times":       {`,"Metadata":{"EnqueuedTimeUtcArray":"[\"2026-03-01T10:00:00\"]","EnqueuedTimeArray":"[\"2026-03-01T10:00:07Z\"]"}`, with(func(m *invocation.Message) { m.EnqueuedAt = at })},
 		"a time of many digits":          {`,"Metadata":{"EnqueuedTimeUtcArray":"[\"2026-03-01T10:00:00.` + strings.Repeat("0", 64) + `\"]"}`, plain},
 		"counts that are none":           {`,"Metadata":{"DeliveryCountArray":"[1.5]"}`, plain},
 		"a negative count":               {`,"Metadata":{"DeliveryCountArray":"[-7]"}`, plain},
+		"a count beyond 31 bits":         {`,"Metadata":{"DeliveryCountArray":"[2147483648]"}`, plain},
 		"a count beyond an int":          {`,"Metadata":{"DeliveryCountArray":"[` + strings.Repeat("9", 100) + `]"}`, plain},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := decode(t, `{"Data":{"activities":"[\"YQ==\"]"}`+test.metadata+`}`)
 			if diff := cmp.Diff([]invocation.Message{test.want}, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if zone := got[0].EnqueuedAt.Location(); zone != time.UTC {
+				t.Errorf("the time is in zone %v", zone)
 			}
 		})
 	}
@@ -192,93 +195,38 @@ func TestAssistantProperty(t *testing.T) {
 	}
 }
 
-func TestBodiesAreApart(t *testing.T) {
-	messages := decode(t, `{"Data":{"activities":["YWE=","YmI="]}}`)
-	_ = append(messages[0].Body, "zz"...)
-	if got := string(messages[1].Body); got != "bb" {
-		t.Errorf("appending to one body changed the next to %q", got)
-	}
-}
-
-func TestMalformed(t *testing.T) {
-	const declared = "(function.json: cardinality many, dataType binary)"
-	deep := strings.Repeat("[", 101) + strings.Repeat("]", 101)
-	for name, test := range map[string]struct{ body, want string }{
-		"empty":                       {"", "the envelope is malformed at byte 0: expected an object with the members Data and Metadata, found the end"},
-		"null":                        {"null", "expected an object with the members Data and Metadata, found 'n'"},
-		"an array":                    {"[]", "expected an object with the members Data and Metadata, found '['"},
-		"no Data":                     {"{}", "expected Data.activities, a string that holds an array of base64 strings " + declared + ", found no such member"},
-		"Data is null":                {`{"Data":null}`, "expected Data.activities"},
-		"Data is a string":            {`{"Data":"activities"}`, "expected Data.activities"},
-		"another binding":             {`{"Data":{"message":"[]"}}`, "expected Data.activities"},
-		"another letter case":         {`{"data":{"activities":"[]"}}`, "expected Data.activities"},
-		"the last Data has none":      {`{"Data":{"activities":"[]"},"Data":{}}`, "expected Data.activities"},
-		"declared cardinality one":    {`{"Data":{"activities":"eyJ0eXBlIjoibWVzc2FnZSJ9"}}`, "Data.activities is malformed at byte 0: expected an array " + declared + ", found 'e'"},
-		"declared without dataType":   {`{"Data":{"activities":"[{\"type\":\"message\"}]"}}`, "Data.activities is malformed at byte 1: expected a base64 string or null " + declared + ", found '{'"},
-		"numbers for messages":        {`{"Data":{"activities":[1]}}`, "expected a base64 string or null " + declared + ", found '1'"},
-		"activities is null":          {`{"Data":{"activities":null}}`, "expected an array " + declared + ", found 'n'"},
-		"activities holds null":       {`{"Data":{"activities":"null"}}`, "expected an array " + declared + ", found 'n'"},
-		"activities is empty":         {`{"Data":{"activities":""}}`, "expected an array " + declared + ", found the end"},
-		"more behind the array":       {`{"Data":{"activities":"[] []"}}`, "Data.activities is malformed at byte 3: expected nothing more, found '['"},
-		"the array is cut":            {`{"Data":{"activities":"[\"YQ==\""}}`, "expected a comma or a closing bracket, found the end"},
-		"an element is cut":           {`{"Data":{"activities":"[\"YQ==]"}}`, "expected the end of a string, found the end"},
-		"a comma too many":            {`{"Data":{"activities":"[\"YQ==\",]"}}`, "expected a base64 string or null " + declared + ", found ']'"},
-		"a comma missing":             {`{"Data":{"activities":"[\"YQ==\" \"YQ==\"]"}}`, "expected a comma or a closing bracket, found '\"'"},
-		"a misspelt null":             {`{"Data":{"activities":"[nul]"}}`, "expected null, found 'n'"},
-		"a line break in an element":  {`{"Data":{"activities":"[\"YQ==\n\"]"}}`, `expected a string without control characters, found '\n'`},
-		"a line break in a string":    {"{\"Data\":{\"activities\":\"[\n]\"}}", `expected a string without control characters, found '\n'`},
-		"an unknown escape":           {`{"Data":{"activities":"[\x5d"}}`, "expected an escape sequence, found 'x'"},
-		"an escape cut":               {`{"\`, "expected an escape sequence, found the end"},
-		"digits that are none":        {`{"\u00g0":1}`, "expected four hexadecimal digits, found '0'"},
-		"trailing data":               {hostExample + "\n{}", "expected nothing more, found '{'"},
-		"trailing zero byte":          {hostExample + "\x00", `expected nothing more, found '\x00'`},
-		"a byte order mark":           {"\uFEFF" + hostExample, "expected an object with the members Data and Metadata"},
-		"a name without a value":      {`{"Data"}`, "expected a colon, found '}'"},
-		"a name without quotes":       {`{Data:{}}`, "expected a string, found 'D'"},
-		"a comma before the end":      {`{"Data":{},}`, "expected a string, found '}'"},
-		"brackets that do not match":  {`{"Data":{]}`, "expected a string, found ']'"},
-		"a leading zero":              {`{"x":01}`, "expected a comma or a closing bracket, found '1'"},
-		"a number that ends too soon": {`{"x":-}`, "expected a value, found '}'"},
-		"a fraction without digits":   {`{"x":1.}`, "expected a digit, found '}'"},
-		"an exponent without digits":  {`{"x":1e+}`, "expected a digit, found '}'"},
-		"a misspelt word":             {`{"x":trUe}`, "expected true, found 't'"},
-		"nested too deep":             {`{"x":` + deep + `}`, "expected values nested at most 100 levels deep, found '['"},
-		"a real array that is wrong":  {`{"Data":{"activities":"[]"},"Metadata":{"MessageIdArray":["m"}}`, "expected a comma or a closing bracket, found '}'"},
-		"a wrong array cut off":       {`{"Data":{"activities":"[]"},"Metadata":{"MessageIdArray":"[[`, "expected the end of a string, found the end"},
+// TestLongBodies: texts are decoded in parts of 16 KiB.
+func TestLongBodies(t *testing.T) {
+	full := strings.Repeat("QUJD", 4<<10)
+	for name, test := range map[string]struct{ element, want string }{
+		"one part":                 {full, strings.Repeat("ABC", 4<<10)},
+		"a part and a bit":         {full + "QQ==", strings.Repeat("ABC", 4<<10) + "A"},
+		"several parts":            {full + full + full, strings.Repeat("ABC", 12<<10)},
+		"padding where parts meet": {full[4:] + "QQ==" + full, full[4:] + "QQ==" + full},
+		"line breaks in one part":  {full[4:] + `\n\n\n\n` + full, full[4:] + "\n\n\n\n" + full},
+		"wrong in the last part":   {full + full + "QQ=", full + full + "QQ="},
+		"wrong in the first part":  {"-" + full[1:] + full, "-" + full[1:] + full},
 	} {
 		t.Run(name, func(t *testing.T) {
-			messages, err := invocation.DecodeMessages(strings.NewReader(test.body), "activities")
-			if err == nil {
-				t.Fatalf("no error, but %d messages", len(messages))
+			got := decode(t, `{"Data":{"activities":["YQ==","`+test.element+`","YQ==","-","YQ=="]}}`)
+			if string(got[1].Body) != test.want {
+				t.Errorf("%d bytes %.20q…, want %d bytes %.20q…", len(got[1].Body), got[1].Body, len(test.want), test.want)
 			}
-			var malformed *invocation.MalformedError
-			if !errors.As(err, &malformed) {
-				t.Errorf("%v is no *MalformedError", err)
-			}
-			if !strings.Contains(err.Error(), test.want) {
-				t.Errorf("the error is\n%v\nand does not say\n%s", err, test.want)
-			}
-			if messages != nil {
-				t.Error("messages beside an error")
+			for _, i := range []int{0, 2, 4} {
+				if string(got[i].Body) != "a" {
+					t.Errorf("its batch mate %d is %q", i, got[i].Body)
+				}
 			}
 		})
 	}
 }
 
-// TestErrorsDoNotQuote: what a visitor wrote must not reach the log by way of
-// an error.
-func TestErrorsDoNotQuote(t *testing.T) {
-	const canary = "canary-5f1c"
-	for _, body := range []string{
-		`{"` + canary + `":` + canary,
-		`{"Data":{"` + canary + `":"` + canary + `"}}`,
-		`{"Data":{"activities":"` + canary + `"}}`,
-		`{"Data":{"activities":"[\"` + canary + `\", ` + canary + `]"}}`,
-		hostExample + canary,
-	} {
-		_, err := invocation.DecodeMessages(strings.NewReader(body), "activities")
-		if err == nil || strings.Contains(err.Error(), canary) {
-			t.Errorf("DecodeMessages(%s): %v", body, err)
-		}
+func TestBodiesAreApart(t *testing.T) {
+	messages := decode(t, `{"Data":{"activities":["YWE=","plain","YmI="]}}`)
+	for _, message := range messages[:2] {
+		_ = append(message.Body, "zzz"...)
+	}
+	if text, last := string(messages[1].Body), string(messages[2].Body); text != "plain" || last != "bb" {
+		t.Errorf("appending to one body changed the next: %q, %q", text, last)
 	}
 }

@@ -85,8 +85,8 @@ func readTime(s *scanner) (time.Time, error) {
 // there is no zone. It returns zero for what is no time, and for year 1, which
 // is .NET's way of writing none; years beyond four digits have no JSON form.
 func parseTime(content []byte) time.Time {
-	const zoneless = len("2006-01-02T15:04:05")
-	if len(content) >= zoneless && !bytes.ContainsAny(content[zoneless:], "Z+-") {
+	const date = len("2006-01-02T")
+	if len(content) > date && !bytes.ContainsAny(content[date:], "Z+-") {
 		content = append(content, 'Z')
 	}
 	var at time.Time

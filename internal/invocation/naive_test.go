@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -20,15 +21,16 @@ func naive(body []byte, binding string) ([]invocation.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := members(envelope["Data"])
-	if err != nil {
-		return nil, err
+	var batches []json.RawMessage
+	for _, data := range all(envelope, "Data") {
+		if inData, err := members(data); err == nil {
+			batches = append(batches, all(inData, binding)...)
+		}
 	}
-	batch, present := data[binding]
-	if !present {
-		return nil, errors.New("no such binding")
+	if len(batches) != 1 {
+		return nil, errors.New("not one batch")
 	}
-	elements, err := array(batch)
+	elements, err := array(batches[0])
 	if err != nil {
 		return nil, err
 	}
@@ -38,20 +40,21 @@ func naive(body []byte, binding string) ([]invocation.Message, error) {
 			return nil, err
 		}
 	}
-	return messages, addMetadata(messages, envelope["Metadata"])
+	addMetadata(messages, last(envelope, "Metadata"))
+	return messages, nil
 }
 
-func addMetadata(messages []invocation.Message, raw json.RawMessage) error {
+func addMetadata(messages []invocation.Message, raw json.RawMessage) {
 	metadata, err := members(raw)
 	if err != nil {
-		return nil //nolint:nilerr // Metadata that is no object counts as empty
+		return // Metadata that is no object counts as empty
 	}
 	column := func(name string) []json.RawMessage {
-		elements, wrong := array(metadata[name])
-		if wrong != nil || len(elements) > len(messages) {
-			elements = elements[:min(len(elements), len(messages))]
+		elements, wrong := array(last(metadata, name))
+		if wrong != nil {
+			return nil
 		}
-		return elements
+		return elements[:min(len(elements), len(messages))]
 	}
 	for i, element := range column("MessageIdArray") {
 		if id, ok := str(element); ok && len(id) <= 1024 {
@@ -73,19 +76,46 @@ func addMetadata(messages []invocation.Message, raw json.RawMessage) error {
 			messages[i].DeliveryCount = max(int(count), 0)
 		}
 	}
-	return nil
 }
 
-// members reads an object.
-func members(raw json.RawMessage) (map[string]json.RawMessage, error) {
-	var found map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &found); err != nil {
-		return nil, err
+// members reads an object, one member at a time: a map would forget the order,
+// and which names come twice.
+func members(raw json.RawMessage) ([]pair, error) {
+	if !json.Valid(raw) {
+		return nil, errors.New("no JSON")
 	}
-	if found == nil {
-		return nil, errors.New("null")
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
+		return nil, errors.New("no object")
+	}
+	var found []pair
+	for decoder.More() {
+		var value json.RawMessage
+		name, err := decoder.Token()
+		if err := errors.Join(err, decoder.Decode(&value)); err != nil {
+			return nil, err
+		}
+		found = append(found, pair{fmt.Sprint(name), string(value)})
 	}
 	return found, nil
+}
+
+func all(members []pair, name string) []json.RawMessage {
+	var values []json.RawMessage
+	for _, member := range members {
+		if member.name == name {
+			values = append(values, json.RawMessage(member.value))
+		}
+	}
+	return values
+}
+
+func last(members []pair, name string) json.RawMessage {
+	values := all(members, name)
+	if len(values) == 0 {
+		return json.RawMessage("null")
+	}
+	return values[len(values)-1]
 }
 
 // array reads an array, or a string that holds one.
@@ -136,28 +166,23 @@ func naiveTime(element json.RawMessage) time.Time {
 	if err != nil {
 		at, err = time.Parse("2006-01-02T15:04:05", text)
 	}
-	// time.Parse reads a comma as a decimal point, and hours of one digit.
-	if at = at.UTC(); err != nil || strings.Contains(text, ",") || text[13] != ':' || at.Year() <= 1 || at.Year() > 9999 {
+	if at = at.UTC(); err != nil || at.Year() <= 1 || at.Year() > 9999 {
 		return time.Time{}
 	}
 	return at
 }
 
-// naiveAssistant reads the members one by one, because a map forgets their order.
 func naiveAssistant(element json.RawMessage) string {
-	decoder := json.NewDecoder(bytes.NewReader(element))
-	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
+	properties, err := members(element)
+	if err != nil {
 		return ""
 	}
 	var exact, folded string
-	for decoder.More() {
-		name, _ := decoder.Token()
-		var value json.RawMessage
-		_ = decoder.Decode(&value)
-		if name == "assistant" {
-			exact = propertyText(value)
-		} else if strings.EqualFold(name.(string), "assistant") {
-			folded = propertyText(value)
+	for _, property := range properties {
+		if property.name == "assistant" {
+			exact = propertyText(json.RawMessage(property.value))
+		} else if strings.EqualFold(property.name, "assistant") {
+			folded = propertyText(json.RawMessage(property.value))
 		}
 	}
 	if exact != "" {
@@ -177,9 +202,9 @@ func propertyText(value json.RawMessage) string {
 	return strings.ToValidUTF8(text[:min(len(text), 1024)], "\uFFFD")
 }
 
-// comparable reports whether both decoders are meant to agree on body: they
+// agreed reports whether both decoders are meant to agree on body: they
 // treat invalid UTF-8 differently, and only one of them bounds nesting.
-func comparable(body []byte) bool {
+func agreed(body []byte) bool {
 	brackets := bytes.Count(body, []byte("[")) + bytes.Count(body, []byte("{"))
 	escapes := bytes.Count(body, []byte(`\u`))
 	return utf8.Valid(body) && brackets+escapes < 100

@@ -111,30 +111,26 @@ func (r Result) pieces() (net.Buffers, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding the result: %w", err)
 	}
-	outputs, err := r.outputs()
-	if err != nil || len(outputs) == 0 {
-		return net.Buffers{encoded}, err
+	outputs := r.outputs()
+	if len(outputs) == 0 {
+		return net.Buffers{encoded}, nil
 	}
 	separator := []byte(`,"Outputs":{`)
 	if len(encoded) == len("{}") {
 		separator = separator[1:]
 	}
-	pieces := net.Buffers{encoded[:len(encoded)-1], separator}
-	return append(append(pieces, outputs...), []byte("}}")), nil
+	return slices.Concat(net.Buffers{encoded[:len(encoded)-1], separator}, outputs, net.Buffers{[]byte("}}")}), nil
 }
 
 // outputs returns the members of Outputs, in the order of their names.
-func (r Result) outputs() (net.Buffers, error) {
+func (r Result) outputs() net.Buffers {
 	var pieces net.Buffers
 	for _, binding := range slices.Sorted(maps.Keys(r.Outputs)) {
 		objects := r.Outputs[binding]
 		if len(objects) == 0 {
 			continue
 		}
-		name, err := encode(binding)
-		if err != nil {
-			return nil, fmt.Errorf("encoding the name of an output: %w", err)
-		}
+		name, _ := encode(binding) // text always has a JSON form
 		if len(pieces) > 0 {
 			pieces = append(pieces, []byte(","))
 		}
@@ -144,7 +140,7 @@ func (r Result) outputs() (net.Buffers, error) {
 		}
 		pieces = append(pieces, []byte("]"))
 	}
-	return pieces, nil
+	return pieces
 }
 
 // encode returns value as JSON with <, > and & as they are: escaping them is

@@ -57,8 +57,8 @@ func TestCutAnywhere(t *testing.T) {
 	indented, escaped := writers[1], writers[2]
 	for _, envelope := range []string{
 		hostExample,
-		strings.TrimSpace(indented.envelope("activities", batch(1, 8))),
-		escaped.envelope("activities", batch(1, 8)),
+		strings.TrimSpace(indented.envelope(batch(1, 8))),
+		escaped.envelope(batch(1, 8)),
 	} {
 		for length := range len(envelope) {
 			messages, err := invocation.DecodeMessages(strings.NewReader(envelope[:length]), "activities")
@@ -74,7 +74,7 @@ func TestCutAnywhere(t *testing.T) {
 // breaks, also where an array of Metadata could have been at fault.
 func TestBrokenAnywhere(t *testing.T) {
 	broken := errors.New("connection reset")
-	for _, cause := range []error{broken, io.ErrUnexpectedEOF, &wrappedEnd{}} {
+	for _, cause := range []error{broken, io.ErrUnexpectedEOF, &closedError{}} {
 		for length := range len(hostExample) + 1 {
 			body := io.MultiReader(strings.NewReader(hostExample[:length]), iotest.ErrReader(cause))
 			_, err := invocation.DecodeMessages(body, "activities")
@@ -85,11 +85,11 @@ func TestBrokenAnywhere(t *testing.T) {
 	}
 }
 
-// wrappedEnd is an error that wraps io.EOF, and yet no clean end.
-type wrappedEnd struct{}
+// closedError is an error that wraps io.EOF, and yet no clean end.
+type closedError struct{}
 
-func (*wrappedEnd) Error() string { return "closed" }
-func (*wrappedEnd) Unwrap() error { return io.EOF }
+func (*closedError) Error() string { return "closed" }
+func (*closedError) Unwrap() error { return io.EOF }
 
 func TestStuckReader(t *testing.T) {
 	body := io.MultiReader(strings.NewReader(`{"Data":`), stuck{})

@@ -69,7 +69,7 @@ type bounded struct {
 func (b *bounded) Do(req *http.Request) (*http.Response, error) {
 	resp, err := b.next.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, err //nolint:wrapcheck // a transport hands on what it got
 	}
 	body, err := b.readAll(resp.Body)
 	if err != nil {

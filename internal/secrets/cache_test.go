@@ -17,7 +17,8 @@ import (
 )
 
 func TestAColdReadIsSharedAndOutlivesItsFirstCaller(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		hasty, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
 		var early error
@@ -35,7 +36,8 @@ func TestAColdReadIsSharedAndOutlivesItsFirstCaller(t *testing.T) {
 }
 
 func TestNamesAreReadApart(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		mustGet(t, cache, v1)
 		if got, err := cache.Get(t.Context(), "other"); err != nil || got.Name != "other" || vault.count() != 2 {
 			t.Errorf("Get = %+v, %v after %d reads", got, err, vault.count())
@@ -44,7 +46,8 @@ func TestNamesAreReadApart(t *testing.T) {
 }
 
 func TestAfterAFailedColdReadTheVaultIsAskedEvery2Seconds(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		vault.set(func(s *script) { s.err = errAway })
 		_, err := cache.Get(t.Context(), "bankx")
 		wantUnavailable(t, err, time.Second, 2*time.Second)
@@ -66,7 +69,8 @@ func TestAfterAFailedColdReadTheVaultIsAskedEvery2Seconds(t *testing.T) {
 }
 
 func TestAnOldSecretGoesOnServingWhileOneReadReplacesIt(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		mustGet(t, cache, v1)
 		vault.set(func(s *script) { s.versions = []string{v1, v2} })
 		time.Sleep(5*time.Minute - 200*time.Millisecond)
@@ -89,7 +93,8 @@ func TestAnOldSecretGoesOnServingWhileOneReadReplacesIt(t *testing.T) {
 }
 
 func TestTheVaultBeingDownNeverStopsACachedSecret(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		mustGet(t, cache, v1)
 		for name, err := range map[string]error{"away": errAway, "deleted or disabled": secrets.ErrNotFound} {
 			vault.set(func(s *script) { s.err, s.reads = err, nil })
@@ -113,7 +118,8 @@ func TestTheVaultBeingDownNeverStopsACachedSecret(t *testing.T) {
 }
 
 func TestTheFirstFailedBackgroundReadIsRepeatedAfter2Seconds(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		mustGet(t, cache, v1)
 		time.Sleep(5 * time.Minute)
 		vault.set(func(s *script) { s.err, s.reads = errAway, nil })
@@ -137,7 +143,8 @@ func TestTheFirstFailedBackgroundReadIsRepeatedAfter2Seconds(t *testing.T) {
 }
 
 func TestAHangingReadIsGivenUp(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		vault.set(func(s *script) { s.delay = time.Hour })
 		var err error
 		waited := took(func() { _, err = cache.Get(t.Context(), "bankx") })
@@ -151,7 +158,8 @@ func TestAHangingReadIsGivenUp(t *testing.T) {
 }
 
 func TestAvailableKnowsOnlyFailures(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		if !cache.Available("bankx") || vault.count() != 0 {
 			t.Error("a secret that nobody asked for is called unavailable, or the vault was asked")
 		}
@@ -178,7 +186,8 @@ func TestAvailableKnowsOnlyFailures(t *testing.T) {
 }
 
 func TestCloseEndsReadsAndKeepsWhatIsCached(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		mustGet(t, cache, v1)
 		vault.set(func(s *script) { s.delay = time.Hour })
 		var cold error

@@ -4,12 +4,11 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"chatgate/internal/secrets"
 )
 
 func TestACallRefusedWithAnOlderVersionOnlyRetries(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		vault.set(func(s *script) { s.versions = []string{v1, v2} })
 		mustGet(t, cache, v2)
 		if waited := took(func() { mustRenew(t, cache, v1, v2) }); waited != 0 || vault.count() != 1 {
@@ -19,7 +18,8 @@ func TestACallRefusedWithAnOlderVersionOnlyRetries(t *testing.T) {
 }
 
 func TestAllCallersRefusedShareOneReRead(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		mustGet(t, cache, v1)
 		vault.set(func(s *script) { s.versions = []string{v1, v2} })
 		all(100, func() { mustRenew(t, cache, v1, v2) })
@@ -31,7 +31,8 @@ func TestAllCallersRefusedShareOneReRead(t *testing.T) {
 }
 
 func TestAReReadStartsAfterTheRefusalAndIsNotUndoneByAnOlderRead(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		mustGet(t, cache, v1)
 		time.Sleep(5 * time.Minute)
 		vault.set(func(s *script) { s.delay = 3 * time.Second })
@@ -50,7 +51,8 @@ func TestAReReadStartsAfterTheRefusalAndIsNotUndoneByAnOlderRead(t *testing.T) {
 }
 
 func TestAWrongSecretIsReReadEvery5SecondsAndToldAtOnce(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		mustGet(t, cache, v1)
 		mustRenew(t, cache, v1, v1)
 		for range 48 {
@@ -70,7 +72,8 @@ func TestAWrongSecretIsReReadEvery5SecondsAndToldAtOnce(t *testing.T) {
 
 // Two rotations within 5 s: the second has to wait, but fails nobody.
 func TestAfterAReReadThatHelpedTheNextIsWaitedFor(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		mustGet(t, cache, v1)
 		vault.set(func(s *script) { s.versions = []string{v1, v2} })
 		mustRenew(t, cache, v1, v2)
@@ -86,7 +89,8 @@ func TestAfterAReReadThatHelpedTheNextIsWaitedFor(t *testing.T) {
 }
 
 func TestCloseEndsAReReadThatWaitsForItsTurn(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		mustGet(t, cache, v1)
 		vault.set(func(s *script) { s.versions = []string{v1, v2} })
 		mustRenew(t, cache, v1, v2)
@@ -103,7 +107,8 @@ func TestCloseEndsAReReadThatWaitsForItsTurn(t *testing.T) {
 }
 
 func TestAFailedReReadIsToldAndTheCachedSecretStays(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		mustGet(t, cache, v1)
 		vault.set(func(s *script) { s.err = errAway })
 		_, err := cache.Renew(t.Context(), "bankx", v1)
@@ -116,7 +121,8 @@ func TestAFailedReReadIsToldAndTheCachedSecretStays(t *testing.T) {
 }
 
 func TestRenewingWhatIsNotCachedIsReadingIt(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		mustRenew(t, cache, v2, v1)
 		if vault.count() != 1 {
 			t.Errorf("%d reads", vault.count())

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"chatgate/internal/problem"
@@ -78,22 +77,20 @@ func (s *script) count() int {
 	return len(s.reads)
 }
 
-// inBubble runs test with a cache over a vault that holds v1 and takes 100 ms.
-func inBubble(t *testing.T, test func(t *testing.T, vault *script, cache *secrets.Cache)) {
+// newCache returns a cache over a vault that holds v1 and takes 100 ms.
+func newCache(t *testing.T) (*script, *secrets.Cache) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		vault := &script{versions: []string{v1}, delay: 100 * time.Millisecond}
-		cache := secrets.NewCache(vault, nil)
-		defer cache.Close()
-		test(t, vault, cache)
-	})
+	vault := &script{versions: []string{v1}, delay: 100 * time.Millisecond}
+	cache := secrets.NewCache(vault, nil)
+	t.Cleanup(cache.Close)
+	return vault, cache
 }
 
 // mustGet fails the test unless Get returns the version.
 func mustGet(t *testing.T, cache *secrets.Cache, version string) {
 	t.Helper()
 	if got, err := cache.Get(t.Context(), "bankx"); err != nil || got.Version != version || got.Value.Reveal() != "value of "+version {
-		t.Fatalf("Get = %+v, %v; want version %s", got, err, version)
+		t.Errorf("Get = %+v, %v; want version %s", got, err, version)
 	}
 }
 
@@ -101,7 +98,7 @@ func mustGet(t *testing.T, cache *secrets.Cache, version string) {
 func mustRenew(t *testing.T, cache *secrets.Cache, refused, version string) {
 	t.Helper()
 	if got, err := cache.Renew(t.Context(), "bankx", refused); err != nil || got.Version != version {
-		t.Fatalf("Renew(%s) = %+v, %v; want version %s", refused, got, err, version)
+		t.Errorf("Renew(%s) = %+v, %v; want version %s", refused, got, err, version)
 	}
 }
 

@@ -164,7 +164,7 @@ func vaultCause(err error) error {
 	if errors.As(err, &refused) {
 		return identityCause(refused)
 	}
-	return outbound.Cause(err)
+	return outbound.Cause(err) //nolint:wrapcheck // Read says what it did
 }
 
 // vaultCode prefers the inner code: Key Vault answers Forbidden for a disabled

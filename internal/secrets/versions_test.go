@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"chatgate/internal/secrets"
 )
 
 func TestWhatIsNoVersionIsRefusedWithoutAsking(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		for _, id := range []string{"", "1", v1[1:], v1 + "1", strings.Repeat("A", 32), strings.Repeat("g", 32), strings.Repeat("/", 32), "../" + v1[3:]} {
 			if _, err := cache.Version(t.Context(), "bankx", id); !errors.Is(err, secrets.ErrNotFound) {
 				t.Errorf("Version(%q): err = %v, want not found", id, err)
@@ -24,7 +26,8 @@ func TestWhatIsNoVersionIsRefusedWithoutAsking(t *testing.T) {
 }
 
 func TestVersionsSeenAsCurrentAreRemembered(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		mustGet(t, cache, v1)
 		vault.set(func(s *script) { s.versions = []string{v2} })
 		mustRenew(t, cache, v1, v2)
@@ -40,7 +43,8 @@ func TestVersionsSeenAsCurrentAreRemembered(t *testing.T) {
 }
 
 func TestOlderAndNewerVersionsAreReadOnce(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		vault.set(func(s *script) { s.versions = []string{v1, v2} })
 		mustGet(t, cache, v2)
 		vault.set(func(s *script) { s.versions = append(s.versions, v3) })
@@ -64,7 +68,8 @@ func TestOlderAndNewerVersionsAreReadOnce(t *testing.T) {
 }
 
 func TestStrangersCauseOneReadEvery5Seconds(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		start, made := time.Now(), 0
 		for time.Since(start) < time.Minute {
 			_, err := cache.Version(t.Context(), "bankx", fmt.Sprintf("%032x", made))
@@ -81,7 +86,8 @@ func TestStrangersCauseOneReadEvery5Seconds(t *testing.T) {
 }
 
 func TestAVersionThatDoesNotExistIsRemembered(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		for range 100 {
 			if _, err := cache.Version(t.Context(), "bankx", v3); !errors.Is(err, secrets.ErrNotFound) {
 				t.Fatalf("err = %v, want not found", err)
@@ -95,7 +101,8 @@ func TestAVersionThatDoesNotExistIsRemembered(t *testing.T) {
 }
 
 func TestAFailureThatMayPassIsNotRememberedAsUnknown(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		vault.set(func(s *script) { s.err = errAway })
 		_, err := cache.Version(t.Context(), "bankx", v1)
 		wantUnavailable(t, err, 0, 5*time.Second)
@@ -110,7 +117,8 @@ func TestAFailureThatMayPassIsNotRememberedAsUnknown(t *testing.T) {
 }
 
 func TestTheMemoryForUnknownVersionsIsBounded(t *testing.T) {
-	inBubble(t, func(t *testing.T, vault *script, cache *secrets.Cache) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
 		vault.set(func(s *script) { s.delay = 0 })
 		id := func(n int) string { return fmt.Sprintf("%032x", n) }
 		for n := range 1025 {

@@ -58,9 +58,9 @@ func (b *builder) record(found *activity, position int) (record Record, fits boo
 		Role:           b.name(found.from.role),
 		FromID:         b.name(found.from.id),
 		FromName:       b.name(found.from.name),
-		Text:           fitProperty(found.text.text()),
+		Text:           found.text.column(),
 		ChannelID:      b.name(found.channelID),
-		ReplyToID:      fitProperty(found.replyToID.text()),
+		ReplyToID:      found.replyToID.column(),
 		SentAt:         at.Truncate(columnPrecision),
 		User:           b.user(found),
 		Activity:       found.json,
@@ -134,7 +134,7 @@ func (b *builder) partition(conversation string) string {
 // name returns the content of a string as a column holds it, kept once however
 // often it comes.
 func (b *builder) name(v value) string {
-	return fitProperty(b.once(v.content(utf8.RuneError)))
+	return fitProperty(b.once(bounded(v.content(utf8.RuneError))))
 }
 
 // identity returns what tells a string apart from others, kept once.
@@ -154,6 +154,19 @@ func (b *builder) once(text []byte) string {
 		b.names[name] = name
 	}
 	return name
+}
+
+// column returns the content of a string as a column holds it.
+func (v value) column() string {
+	return fitProperty(string(bounded(v.content(utf8.RuneError))))
+}
+
+// bounded cuts content to not much more than a property holds, so that a column
+// does not keep the whole of a large text in memory. A unit of UTF-16 is at most
+// three bytes of UTF-8.
+func bounded(content []byte) []byte {
+	const most = MaxProperty/unitSize*3 + utf8.UTFMax
+	return content[:min(len(content), most)]
 }
 
 // columnOf returns the string as a column holds it, given its identity, which

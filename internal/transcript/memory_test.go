@@ -5,11 +5,13 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"sync"
 	"testing"
 )
 
 // memory is a Store that keeps what it is given, in the order given.
 type memory struct {
+	mutex   sync.Mutex
 	records []Record
 	calls   int
 	// fails is returned by Put, which then keeps nothing.
@@ -21,6 +23,8 @@ type memory struct {
 }
 
 func (m *memory) Put(_ context.Context, records []Record) (refused []Refusal, err error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
 	m.calls++
 	if m.fails != nil || m.forget {
 		return nil, m.fails

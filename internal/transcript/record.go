@@ -15,6 +15,10 @@ const (
 // Record is one activity as it is stored: what the columns of table messages
 // hold, in the store's own terms. A Record is built by [Recorder] and read back
 // by a [Store]; it is not changed in between.
+//
+// The columns are for people and for queries: they are valid UTF-8, each fits a
+// property and together they fit a row, for which long texts are cut. The whole
+// is in Activity, and Key alone says which activity it is.
 type Record struct {
 	// Key says where the record lives. Equal keys are the same activity.
 	Key Key
@@ -30,15 +34,19 @@ type Record struct {
 	Text      string
 	ChannelID string
 	ReplyToID string
-	SentAt    time.Time
+	// SentAt is when the activity was sent, in UTC, to the 100 nanoseconds that
+	// a date-time property holds. Key has all digits.
+	SentAt time.Time
 
-	// User is the person in the conversation as far as this activity tells.
+	// User is the person in the conversation as far as this activity tells. It
+	// goes into table conversations; a store need not give it back.
 	User Party
 
 	// Activity is the activity's JSON, as sent except for redaction. It may
 	// share memory with the message it came in.
 	Activity []byte
-	// Compressed is Activity gzipped where Activity exceeds a property; else nil.
+	// Compressed is Activity gzipped where Activity exceeds a property; else
+	// nil. It spares a store the compression and need not be given back.
 	Compressed []byte
 }
 

@@ -31,7 +31,9 @@ type Store interface {
 	Conversations(ctx context.Context, assistant string) iter.Seq2[Conversation, error]
 }
 
-// Refusal is a record that a store can never accept, and why.
+// Refusal is a record that a store can never accept, and why. The cause is shown
+// to the people who look after messages that were set aside: it holds nothing of
+// the record's content.
 type Refusal struct {
 	Record Record
 	Cause  error

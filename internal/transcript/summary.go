@@ -75,27 +75,27 @@ func summaryOf(r *Record) DaySummary {
 func (s DaySummary) Merge(more DaySummary) (merged DaySummary, changed bool) {
 	merged = s
 	if more.LastKey >= s.LastKey {
-		merged.takeLast(more)
+		merged.takeLast(&more)
 	}
-	if more.compareUser(s) >= 0 {
-		merged.takeUser(more)
+	if more.compareUser(&s) >= 0 {
+		merged.takeUser(&more)
 	}
-	return merged, !merged.equal(s)
+	return merged, !merged.equal(&s)
 }
 
-func (s *DaySummary) takeLast(from DaySummary) {
+func (s *DaySummary) takeLast(from *DaySummary) {
 	s.Key, s.Assistant, s.ConversationID = from.Key, from.Assistant, from.ConversationID
 	s.ChannelID, s.LastActivityAt, s.LastText = from.ChannelID, from.LastActivityAt, from.LastText
 	s.LastKey = from.LastKey
 }
 
-func (s *DaySummary) takeUser(from DaySummary) {
+func (s *DaySummary) takeUser(from *DaySummary) {
 	s.UserID, s.UserName = from.UserID, from.UserName
 	s.UserCertainty, s.UserKey = from.UserCertainty, from.UserKey
 }
 
 // compareUser orders summaries by how good their claim to know the user is.
-func (s DaySummary) compareUser(other DaySummary) int {
+func (s *DaySummary) compareUser(other *DaySummary) int {
 	return cmp.Or(
 		cmp.Compare(s.UserCertainty, other.UserCertainty),
 		cmp.Compare(min(len(s.UserName), 1), min(len(other.UserName), 1)),
@@ -105,8 +105,8 @@ func (s DaySummary) compareUser(other DaySummary) int {
 
 // equal compares moments, not their representation: a store may hand a time
 // back in another location.
-func (s DaySummary) equal(other DaySummary) bool {
-	sameTime := s.LastActivityAt.Equal(other.LastActivityAt)
-	s.LastActivityAt = other.LastActivityAt
-	return sameTime && s == other
+func (s *DaySummary) equal(other *DaySummary) bool {
+	shifted := *s
+	shifted.LastActivityAt = other.LastActivityAt
+	return s.LastActivityAt.Equal(other.LastActivityAt) && shifted == *other
 }

@@ -52,10 +52,23 @@ func credentials(v value, offset int, spans []span) []span {
 // mentionsCredential reports whether text that is not understood names an
 // activity which carries a credential: in any letter case, escaped, and in
 // UTF-16 too, which in place of UTF-8 is why some text is not understood.
+//
+// It looks through a window, so that it does not copy all of a large message.
+// The windows overlap by more than the longest way to write a name, which is 12
+// bytes for a letter: as an escape, in UTF-16.
 func mentionsCredential(text []byte) bool {
-	plain := bytes.ReplaceAll(text, []byte{0}, nil)
-	plain = bytes.Map(foldCase, unescapeLoosely(plain))
-	return bytes.Contains(plain, []byte("tokens/response")) || bytes.Contains(plain, []byte("signin/"))
+	const window, overlap = 64 << 10, 256
+	for {
+		plain := bytes.ReplaceAll(text[:min(len(text), window)], []byte{0}, nil)
+		plain = bytes.Map(foldCase, unescapeLoosely(plain))
+		if bytes.Contains(plain, []byte("tokens/response")) || bytes.Contains(plain, []byte("signin/")) {
+			return true
+		}
+		if len(text) <= window {
+			return false
+		}
+		text = text[window-overlap:]
+	}
 }
 
 // foldCase maps letters that are equal ignoring case to the same one.

@@ -123,8 +123,12 @@ func (s *Signer) Sign(ctx context.Context, assistant, userID string) (redacted.T
 
 // decodeKey accepts what the usual tools print as base64.
 func decodeKey(encoded redacted.Text) ([]byte, error) {
-	text := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimSpace(encoded.Reveal()))
-	key, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
+	text := strings.TrimRight(strings.TrimSpace(encoded.Reveal()), "=")
+	alphabet := base64.RawStdEncoding
+	if strings.ContainsAny(text, "-_") {
+		alphabet = base64.RawURLEncoding
+	}
+	key, err := alphabet.DecodeString(text)
 	if err != nil || len(key) < minKey {
 		return nil, errWeakKey
 	}

@@ -78,18 +78,18 @@ func (c *clock) Now() time.Time { return c.now }
 func newClock() *clock { return &clock{time.Date(2026, 6, 1, 12, 0, 0, 5, time.UTC)} }
 
 // newSigner returns a signer as a process that has just started has it.
-func newSigner(t testing.TB, vault *vault, clock *clock) *visitor.Signer {
-	t.Helper()
+func newSigner(tb testing.TB, vault *vault, clock *clock) *visitor.Signer {
+	tb.Helper()
 	cache := secrets.NewCache(vault, nil)
-	t.Cleanup(cache.Close)
+	tb.Cleanup(cache.Close)
 	return visitor.NewSigner(cache, keyName, clock.Now)
 }
 
-func sign(t testing.TB, signer *visitor.Signer) redacted.Text {
-	t.Helper()
-	token, err := signer.Sign(t.Context(), "bankx", userID)
+func sign(tb testing.TB, signer *visitor.Signer) redacted.Text {
+	tb.Helper()
+	token, err := signer.Sign(tb.Context(), "bankx", userID)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return token
 }
@@ -260,6 +260,14 @@ func TestWhatIsRefused(t *testing.T) {
 	}
 	if vault.reads > 2 {
 		t.Errorf("%d reads of the vault; only the current key and %s had to be read", vault.reads, v1)
+	}
+}
+
+func TestAKeyIDThatIsNoVersionCausesNoRead(t *testing.T) {
+	clock, vault := newClock(), twoKeys()
+	token := forge(t, jwt.SigningMethodHS256, key("2"), map[string]any{"kid": "x"}, map[string]any{"iss": "chatgate"})
+	if _, ok := newSigner(t, vault, clock).Verify(t.Context(), "bankx", redacted.New(token)); ok || vault.reads != 0 {
+		t.Errorf("Verify = %v after %d reads", ok, vault.reads)
 	}
 }
 

@@ -42,7 +42,7 @@ func (b *Bot) greet(ctx context.Context, received Activity) error {
 }
 
 func suggestions(words ...string) *SuggestedActions {
-	var actions []CardAction
+	actions := make([]CardAction, 0, len(words))
 	for _, word := range words {
 		actions = append(actions, CardAction{Type: "imBack", Title: word, Value: word})
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -207,8 +208,11 @@ func TestPollingPagesByWatermark(t *testing.T) {
 		if len(page.activities()) == 0 {
 			break
 		}
+		if len(page.activities()) > 100 {
+			t.Errorf("a page has %d activities, want at most 100", len(page.activities()))
+		}
 		for _, activity := range page.activities() {
-			if activity["text"] != fmt.Sprint(seen) || activity["id"] != fmt.Sprintf("%s|%07d", conversation, seen) {
+			if activity["text"] != strconv.Itoa(seen) || activity["id"] != fmt.Sprintf("%s|%07d", conversation, seen) {
 				t.Fatalf("activity %d = %v", seen, activity)
 			}
 			seen++

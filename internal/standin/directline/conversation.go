@@ -56,8 +56,10 @@ type entry struct {
 
 // listener is the one stream of a conversation.
 type listener struct {
-	wake chan struct{} // holds at most one call to look at the log again
-	stop context.CancelCauseFunc
+	conversation *conversation
+	wake         chan struct{} // holds at most one call to look at the log again
+	stop         context.CancelCauseFunc
+	position     int // in the log; of the stream's goroutine only
 	// liveFrom is where the log ended when the stream began. What is older is
 	// replayed, and a typing indicator of the past is not.
 	liveFrom int
@@ -121,23 +123,20 @@ func (c *conversation) join(userID string) (first bool) {
 // listen makes a new stream the conversation's only one. The service closes
 // surplus streams with the reason "collision"; here the newest wins, so that a
 // reloaded page does not wait for the old connection to be found dead.
-func (c *conversation) listen(stop context.CancelCauseFunc) *listener {
+func (c *conversation) listen(position int, stop context.CancelCauseFunc) *listener {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.listener != nil {
 		c.listener.stop(errCollision)
 	}
-	c.listener = &listener{wake: make(chan struct{}, 1), stop: stop, liveFrom: len(c.log)}
-	return c.listener
-}
-
-// leave removes a stream, unless another one has taken over.
-func (c *conversation) leave(gone *listener) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.listener == gone {
-		c.listener = nil
+	c.listener = &listener{
+		conversation: c,
+		wake:         make(chan struct{}, 1),
+		stop:         stop,
+		position:     position,
+		liveFrom:     len(c.log),
 	}
+	return c.listener
 }
 
 // disconnect ends the stream for a reason and reports whether there was one.
@@ -150,6 +149,22 @@ func (c *conversation) disconnect(reason error) bool {
 	c.listener.stop(reason)
 	c.listener = nil
 	return true
+}
+
+// next returns what the stream has not sent yet, and moves on.
+func (l *listener) next() []json.RawMessage {
+	activities, position := l.conversation.after(l.position, l.liveFrom)
+	l.position = position
+	return activities
+}
+
+// leave removes the stream, unless another one has taken over.
+func (l *listener) leave() {
+	l.conversation.mu.Lock()
+	defer l.conversation.mu.Unlock()
+	if l.conversation.listener == l {
+		l.conversation.listener = nil
+	}
 }
 
 func (l *listener) notify() {

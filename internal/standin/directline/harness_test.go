@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
 	"go.uber.org/goleak"
 
 	"chatgate/internal/redacted"
@@ -249,60 +248,6 @@ func (s *site) say(conversation, token, text string) string {
 		s.t.Fatalf("posting %q = %d %s", text, got.status, got.raw)
 	}
 	return got.text("id")
-}
-
-// listen opens a stream.
-func (s *site) listen(streamURL string) *websocket.Conn {
-	s.t.Helper()
-	return s.listenFrom(streamURL, "https://shop.example")
-}
-
-func (s *site) listenFrom(streamURL, origin string) *websocket.Conn {
-	s.t.Helper()
-	socket, response, err := websocket.Dial(s.t.Context(), streamURL, &websocket.DialOptions{
-		HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
-		HTTPHeader: http.Header{"Origin": {origin}},
-	})
-	if err != nil {
-		s.t.Fatalf("connecting the stream: %v", err)
-	}
-	if response.Body != nil {
-		_ = response.Body.Close()
-	}
-	s.t.Cleanup(func() { _ = socket.CloseNow() })
-	return socket
-}
-
-// frame reads the next frame that is not empty: an ActivitySet.
-func (s *site) frame(socket *websocket.Conn) answer {
-	s.t.Helper()
-	for {
-		_, raw, err := socket.Read(s.t.Context())
-		if err != nil {
-			s.t.Fatalf("reading a frame: %v", err)
-		}
-		if len(raw) == 0 {
-			continue
-		}
-		got := answer{raw: raw}
-		if err := json.Unmarshal(raw, &got.body); err != nil {
-			s.t.Fatalf("frame %s: %v", raw, err)
-		}
-		s.seen.checkFrame(raw)
-		return got
-	}
-}
-
-// texts reads frames until it has seen n activities, and returns what they say.
-func (s *site) texts(socket *websocket.Conn, n int) []string {
-	s.t.Helper()
-	var found []string
-	for len(found) < n {
-		for _, activity := range s.frame(socket).activities() {
-			found = append(found, saying(activity))
-		}
-	}
-	return found
 }
 
 // saying is an activity in short.

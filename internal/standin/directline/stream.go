@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/coder/websocket"
@@ -25,18 +26,26 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		return badRequest(codeBadArgument, "This is for WebSockets only")
+	}
 	if !s.enter() {
 		return &failure{http.StatusInternalServerError, codeServiceError, "The service is closing"}
 	}
 	defer s.streams.Done()
+	// The request's own context must not be used after the upgrade. Listening
+	// begins before it, so that a client that is connected misses nothing.
+	running, stop := context.WithCancelCause(context.WithoutCancel(r.Context()))
+	defer stop(nil)
+	listener := found.listen(position, stop)
+	defer listener.leave()
 	// Any origin may connect: whoever has the URL may listen.
 	socket, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 	if err != nil {
-		return nil //nolint:nilerr // Accept has answered
+		return nil // Accept has answered
 	}
 	socket.SetReadLimit(maxFrame)
-	// The request's own context must not be used after the upgrade.
-	s.serve(context.WithoutCancel(r.Context()), socket, found, position)
+	s.serve(running, socket, listener)
 	return nil
 }
 
@@ -78,22 +87,20 @@ func (s *Server) enter() bool {
 }
 
 // serve sends until something ends the stream, and says goodbye as fits.
-func (s *Server) serve(ctx context.Context, socket *websocket.Conn, from *conversation, position int) {
-	running, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	listener := from.listen(stop)
-	defer from.leave(listener)
+func (s *Server) serve(running context.Context, socket *websocket.Conn, to *listener) {
 	// Close and Forget may have looked for listeners before there was this one.
-	if reason := s.gone(from); reason != nil {
-		stop(reason)
+	if reason := s.gone(to.conversation); reason != nil {
+		to.stop(reason)
 	}
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		stop(discard(ctx, socket))
+		// Not with running: a read that is cancelled breaks the connection
+		// before the goodbye.
+		to.stop(discard(context.WithoutCancel(running), socket))
 	}()
-	if err := s.pump(running, socket, from, listener, position); err != nil {
-		stop(err)
+	if err := s.pump(running, socket, to); err != nil {
+		to.stop(err)
 	}
 	goodbye(socket, context.Cause(running))
 	<-read
@@ -124,14 +131,12 @@ func discard(ctx context.Context, socket *websocket.Conn) error {
 
 // pump sends what is there and what comes, and an empty frame now and then.
 // It returns nil when ctx ends.
-func (s *Server) pump(ctx context.Context, socket *websocket.Conn, from *conversation, to *listener, position int) error {
+func (s *Server) pump(ctx context.Context, socket *websocket.Conn, to *listener) error {
 	keepAlive := time.NewTicker(s.options.KeepAlive)
 	defer keepAlive.Stop()
 	for ctx.Err() == nil {
-		activities, next := from.after(position, to.liveFrom)
-		position = next
-		if len(activities) > 0 {
-			if err := send(ctx, socket, encoded(activitySet{activities, watermarkAt(next)})); err != nil {
+		if activities := to.next(); len(activities) > 0 {
+			if err := send(ctx, socket, encoded(activitySet{activities, watermarkAt(to.position)})); err != nil {
 				return err
 			}
 			continue

@@ -2,7 +2,6 @@ package directline_test
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -27,27 +26,6 @@ func grantOf(t *testing.T, streamURL string) string {
 		t.Fatal(err)
 	}
 	return parsed.Query().Get("t")
-}
-
-// closing reads until the socket is closed and returns how.
-func closing(t *testing.T, socket *websocket.Conn) (websocket.StatusCode, string) {
-	t.Helper()
-	for {
-		_, _, err := socket.Read(t.Context())
-		if closed := (websocket.CloseError{}); errors.As(err, &closed) {
-			return closed.Code, closed.Reason
-		}
-		if err != nil {
-			return -1, "" // no closing frame
-		}
-	}
-}
-
-func (s *site) sendText(conversation, text string) {
-	s.t.Helper()
-	if _, err := s.Send(s.t.Context(), conversation, json.RawMessage(`{"type":"message","text":"`+text+`"}`)); err != nil {
-		s.t.Fatal(err)
-	}
 }
 
 func TestTheStreamURLIsWhereTheSiteIsMounted(t *testing.T) {
@@ -100,7 +78,7 @@ func TestKeepAlivesGoBothWays(t *testing.T) {
 	site := newSite(t, &directline.Options{KeepAlive: time.Millisecond})
 	_, conversation, streamURL := site.start("dl_ada")
 	socket := site.listen(streamURL)
-	_, frame, err := socket.Read(t.Context())
+	frame, err := site.read(socket)
 	if err != nil || len(frame) != 0 {
 		t.Fatalf("first frame = %q, %v, want an empty one", frame, err)
 	}
@@ -121,7 +99,7 @@ func TestASecondStreamTakesOver(t *testing.T) {
 	_, conversation, streamURL := site.start("dl_ada")
 	first := site.listen(streamURL)
 	second := site.listen(streamURL)
-	if code, reason := closing(t, first); code != websocket.StatusNormalClosure || reason != "collision" {
+	if code, reason := site.closing(first); code != websocket.StatusNormalClosure || reason != "collision" {
 		t.Errorf("the first stream closed with %d %q, want collision", code, reason)
 	}
 	site.sendText(conversation, "for the second")
@@ -139,7 +117,7 @@ func TestACutStreamLosesNothing(t *testing.T) {
 	if !site.CutStream(conversation) {
 		t.Fatal("there was no stream")
 	}
-	if code, _ := closing(t, socket); code != -1 {
+	if code, _ := site.closing(socket); code != -1 {
 		t.Errorf("a cut stream closed with %d, want no closing frame", code)
 	}
 	if site.CutStream(conversation) || site.CutStream("unknown") {
@@ -163,6 +141,7 @@ func TestStreamsThatAreRefused(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d %s", name, got.status, got.errorCode(), status, code)
 		}
 	}
+	check("no upgrade", path, 400, "BadArgument")
 	check("no grant", "/conversations/"+conversation+"/stream", 401, "BadArgument")
 	check("an access token as grant", "/conversations/"+conversation+"/stream?t="+token, 403, "BadArgument")
 	check("another conversation", strings.Replace(path, conversation, other, 1), 403, "BadArgument")
@@ -183,7 +162,7 @@ func TestStreamsEndWithTheirConversationAndWithTheServer(t *testing.T) {
 	_, _, streamURL := site.start("dl_ada")
 	first, second := site.listen(forgotten), site.listen(streamURL)
 	site.Forget(conversation)
-	if code, _ := closing(t, first); code != websocket.StatusNormalClosure {
+	if code, _ := site.closing(first); code != websocket.StatusNormalClosure {
 		t.Errorf("the lost conversation's stream closed with %d, want 1000", code)
 	}
 	closed := make(chan struct{})
@@ -191,11 +170,12 @@ func TestStreamsEndWithTheirConversationAndWithTheServer(t *testing.T) {
 		defer close(closed)
 		site.Close()
 	}()
-	if code, _ := closing(t, second); code != websocket.StatusGoingAway {
+	if code, _ := site.closing(second); code != websocket.StatusGoingAway {
 		t.Errorf("the server's stream closed with %d, want 1001", code)
 	}
 	<-closed
-	if got := site.get(strings.TrimPrefix(asHTTP(streamURL), site.url), ""); got.status != http.StatusInternalServerError {
+	late := call{method: http.MethodGet, path: strings.TrimPrefix(asHTTP(streamURL), site.url), header: http.Header{"Upgrade": {"websocket"}}}
+	if got := site.do(late); got.status != http.StatusInternalServerError {
 		t.Errorf("a stream after Close = %d, want 500", got.status)
 	}
 }

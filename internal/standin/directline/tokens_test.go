@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,6 +100,7 @@ func TestWhoMayCall(t *testing.T) {
 		"scheme only":                   {"GET", activities, "Bearer", 401, "BadArgument"},
 		"other scheme":                  {"GET", activities, "Basic " + token, 401, "BadArgument"},
 		"two credentials":               {"GET", activities, "Bearer " + token + " " + token, 401, "BadArgument"},
+		"two headers":                   {"GET", activities, "Bearer " + token + "\nBearer " + token, 401, "BadArgument"},
 		"lower case scheme":             {"GET", activities, "bearer " + token, 200, ""},
 		"wrong secret":                  {"GET", activities, "Bearer wrong", 403, "BadArgument"},
 		"token of another key":          {"GET", activities, "Bearer " + foreignToken, 403, "BadArgument"},
@@ -115,7 +117,7 @@ func TestWhoMayCall(t *testing.T) {
 	} {
 		header := http.Header{}
 		if test.authorization != "" {
-			header.Set("Authorization", test.authorization)
+			header["Authorization"] = strings.Split(test.authorization, "\n")
 		}
 		got := site.do(call{method: test.method, path: test.path, header: header})
 		if got.status != test.status || got.errorCode() != test.code {

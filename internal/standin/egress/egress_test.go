@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"slices"
@@ -153,7 +154,12 @@ func TestATunnelLeadsToItsHostOnly(t *testing.T) {
 func TestPlainHTTPIsRefused(t *testing.T) {
 	proxy := start(t)
 	proxy.Handle("a.example", say("a"))
-	c, _ := client(t, proxy)
+	c, transport := client(t, proxy)
+	address, err := url.Parse(strings.TrimPrefix(proxy.Env()[0], "HTTPS_PROXY="))
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport.Proxy = http.ProxyURL(address)
 	if _, body, err := get(t, c, "http://a.example/x"); err != nil || !strings.HasPrefix(body, "no stand-in") {
 		t.Errorf("%q %v", body, err)
 	}

@@ -134,11 +134,17 @@ func (p *Proxy) Roots() *x509.CertPool {
 	return p.authority.pool()
 }
 
-// Transport returns a transport that goes through the proxy, for clients in this
-// process. The caller closes its idle connections.
+// Transport returns a transport for clients in this process that sends HTTPS
+// requests, and only these, through the proxy. The caller closes its idle
+// connections.
 func (p *Proxy) Transport() *http.Transport {
 	return &http.Transport{
-		Proxy:             http.ProxyURL(p.url),
+		Proxy: func(r *http.Request) (*url.URL, error) {
+			if r.URL.Scheme != "https" {
+				return nil, nil //nolint:nilnil // how http.Transport.Proxy says "no proxy"
+			}
+			return p.url, nil
+		},
 		TLSClientConfig:   &tls.Config{RootCAs: p.Roots(), MinVersion: tls.VersionTLS12},
 		ForceAttemptHTTP2: true,
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -38,15 +39,35 @@ type version struct {
 	updated     time.Time
 }
 
+// versionPattern is the form of a version's id.
+var versionPattern = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
 // Set writes a new version of the secret, which is then the current one, and
 // returns the version's id.
 func (v *Vault) Set(name, value string) string {
 	return v.add(name, version{value: redacted.New(value), enabled: true}).id
 }
 
-// add appends a version and returns it as it then is.
+// Restore puts a version back under the id that it had, as restoring a backup
+// does, and makes it the current one. What names the version stays valid so. The
+// id is 32 hex digits in lower case.
+func (v *Vault) Restore(name, id, value string) error {
+	if !namePattern.MatchString(name) || !versionPattern.MatchString(id) {
+		return fmt.Errorf("restoring %q: no such name or version can be", name)
+	}
+	v.insert(name, version{id: id, value: redacted.New(value), enabled: true})
+	return nil
+}
+
+// add gives a new version its id.
 func (v *Vault) add(name string, added version) version {
-	added.id, added.created = newVersionID(), v.now()
+	added.id = newVersionID()
+	return v.insert(name, added)
+}
+
+// insert makes a version the current one and returns it as it then is.
+func (v *Vault) insert(name string, added version) version {
+	added.created = v.now()
 	added.updated = added.created
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -166,6 +166,24 @@ func TestVersions(t *testing.T) {
 	}
 }
 
+func TestRestoreKeepsTheVersionsID(t *testing.T) {
+	s := start(t)
+	client := s.client(t)
+	id := strings.Repeat("0a", 16)
+	if err := s.vault.Restore("key", id, "v"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := client.GetSecret(t.Context(), "key", "", nil)
+	if err != nil || got.ID.Version() != id || *got.Value != "v" {
+		t.Errorf("%v %v", got.ID, err)
+	}
+	for _, id := range []string{"", "x", strings.Repeat("0A", 16)} {
+		if err := s.vault.Restore("key", id, "v"); err == nil {
+			t.Errorf("id %q was taken", id)
+		}
+	}
+}
+
 func TestWhatCannotBeRead(t *testing.T) {
 	s := start(t)
 	client := s.client(t)

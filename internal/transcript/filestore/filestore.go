@@ -104,15 +104,15 @@ func mergeSummaries(tx *bbolt.Tx, summaries []transcript.DaySummary) error {
 	if err != nil {
 		return err
 	}
-	for _, summary := range summaries {
-		key := bucketKey(summary.Key)
+	for i := range summaries {
+		key := bucketKey(summaries[i].Key)
 		var stored transcript.DaySummary
 		if row := bucket.Get(key); row != nil {
 			if err := json.Unmarshal(row, &stored); err != nil {
 				return fmt.Errorf("reading the index: %w", err)
 			}
 		}
-		merged, changed := stored.Merge(summary)
+		merged, changed := stored.Merge(summaries[i])
 		if !changed {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -93,8 +94,8 @@ func anyIDIsKeptAndFound(t *testing.T, s subject) {
 	}
 	s.must(t, append(slices.Clone(all), owned...)...)
 
-	for _, record := range owned {
-		wantRecords(t, s.activities(t, record.ConversationID), []transcript.Record{record})
+	for i := range owned {
+		wantRecords(t, s.activities(t, owned[i].ConversationID), owned[i:i+1])
 	}
 	slices.SortFunc(all, func(a, b transcript.Record) int { return strings.Compare(a.Key.Row, b.Key.Row) })
 	wantRecords(t, s.activities(t, together), all)
@@ -124,7 +125,7 @@ func activitiesComeInOrder(t *testing.T, s subject) {
 	}
 	var want []transcript.Record
 	for i, at := range times {
-		want = append(want, s.record(t, "conversation", fmt.Sprint(9-i), at, ""))
+		want = append(want, s.record(t, "conversation", strconv.Itoa(9-i), at, ""))
 	}
 	backwards := slices.Clone(want)
 	slices.Reverse(backwards)
@@ -187,7 +188,7 @@ func assistantsStayApart(t *testing.T, s subject) {
 func readerStopsEarly(t *testing.T, s subject) {
 	var records []transcript.Record
 	for i := range 10 {
-		records = append(records, s.record(t, fmt.Sprint(i), "1", noon(), ""), s.record(t, "one", fmt.Sprint(i), noon(), ""))
+		records = append(records, s.record(t, strconv.Itoa(i), "1", noon(), ""), s.record(t, "one", strconv.Itoa(i), noon(), ""))
 	}
 	s.must(t, records...)
 	for record, err := range s.Activities(t.Context(), s.assistant, "one") {

@@ -42,6 +42,7 @@ func Run(t *testing.T, open Open) {
 		{"more rows than a batch holds", moreRowsThanABatch},
 		{"more bytes than a batch holds", moreBytesThanABatch},
 		{"many conversations at once", manyConversations},
+		{"more text in the index than a batch holds", longTexts},
 		{"conversations come newest day first", conversationsNewestFirst},
 		{"another assistant's conversations stay out", assistantsStayApart},
 		{"the surest user is shown", surestUserIsShown},
@@ -78,8 +79,8 @@ func (s subject) must(t *testing.T, records ...transcript.Record) {
 	if err != nil {
 		t.Errorf("Put: %v", err) // not Fatalf: writers run in goroutines of their own
 	}
-	for _, refusal := range refused {
-		t.Errorf("Put refused %s: %v", refusal.Record.Key.Row, refusal.Cause)
+	for i := range refused {
+		t.Errorf("Put refused %s: %v", refused[i].Record.Key.Row, refused[i].Cause)
 	}
 }
 

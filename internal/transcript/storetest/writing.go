@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -81,11 +83,12 @@ func changedContentReplaces(t *testing.T, s subject) {
 	before := s.record(t, "conversation", "id", noon(), "before")
 	setActivity(t, &before, activityOf(3*transcript.MaxProperty))
 	after := s.record(t, "conversation", "id", noon(), "after")
-	s.must(t, before)
-	s.must(t, after)
-	wantRecords(t, s.activities(t, "conversation"), []transcript.Record{after})
-	if rows := s.conversations(t); len(rows) != 1 || rows[0].LastText != "after" {
-		t.Errorf("the index says %v, want the changed text", rows)
+	for _, next := range []transcript.Record{before, after, before} {
+		s.must(t, next)
+		wantRecords(t, s.activities(t, "conversation"), []transcript.Record{next})
+		if rows := s.conversations(t); len(rows) != 1 || rows[0].LastText != next.Text {
+			t.Errorf("the index says %v, want %s", rows, next.Text)
+		}
 	}
 }
 
@@ -96,10 +99,12 @@ func moreRowsThanABatch(t *testing.T, s subject) {
 }
 
 func moreBytesThanABatch(t *testing.T, s subject) {
+	large := s.record(t, "conversation", "large", noon(), "")
+	setActivity(t, &large, activityOf(600<<10))
 	var records []transcript.Record
 	for i := range 9 {
-		record := s.record(t, "conversation", fmt.Sprint(i), noon().Add(time.Duration(i)*time.Second), "")
-		setActivity(t, &record, activityOf(600<<10))
+		record := s.record(t, "conversation", strconv.Itoa(i), noon().Add(time.Duration(i)*time.Second), "")
+		record.Activity, record.Compressed = large.Activity, large.Compressed
 		records = append(records, record)
 	}
 	s.must(t, records...)
@@ -107,10 +112,10 @@ func moreBytesThanABatch(t *testing.T, s subject) {
 }
 
 func manyConversations(t *testing.T, s subject) {
-	const conversations = 60
+	const conversations = 120 // more than a batch holds: the index has them in one partition
 	var records []transcript.Record
 	for i := range conversations {
-		records = append(records, s.dialogue(t, fmt.Sprint("conversation ", i), 4)...)
+		records = append(records, s.dialogue(t, fmt.Sprint("conversation ", i), 2)...)
 	}
 	s.must(t, records...)
 	days := make(map[string]int)
@@ -119,9 +124,27 @@ func manyConversations(t *testing.T, s subject) {
 	}
 	for i := range conversations {
 		name := fmt.Sprint("conversation ", i)
-		wantRecords(t, s.activities(t, name), records[4*i:4*i+4])
-		if days[name] != 3 {
-			t.Errorf("%s has %d rows in the index, want one for each of 3 days", name, days[name])
+		wantRecords(t, s.activities(t, name), records[2*i:2*i+2])
+		if days[name] != 2 {
+			t.Errorf("%s has %d rows in the index, want one for each of 2 days", name, days[name])
+		}
+	}
+}
+
+func longTexts(t *testing.T, s subject) {
+	text := strings.Repeat("話", transcript.MaxProperty/2)
+	var records []transcript.Record
+	for i := range 50 { // 96 KB each in UTF-8
+		records = append(records, s.record(t, strconv.Itoa(i), "1", noon(), text))
+	}
+	s.must(t, records...)
+	rows := s.conversations(t)
+	if len(rows) != len(records) {
+		t.Errorf("%d conversations, want %d", len(rows), len(records))
+	}
+	for i := range rows {
+		if rows[i].LastText != text {
+			t.Errorf("the last text of %s came back as %d bytes", rows[i].ConversationID, len(rows[i].LastText))
 		}
 	}
 }
@@ -134,7 +157,7 @@ func surestUserIsShown(t *testing.T, s subject) {
 		{ID: "user", Name: "Named", Certainty: transcript.UserByRole},
 	}
 	for i, claim := range claims {
-		record := s.record(t, "conversation", fmt.Sprint(i), noon().Add(-time.Duration(i)*time.Minute), "")
+		record := s.record(t, "conversation", strconv.Itoa(i), noon().Add(-time.Duration(i)*time.Minute), "")
 		record.User = claim
 		s.must(t, record)
 	}
@@ -173,7 +196,7 @@ func writersConverge(t *testing.T, s subject) {
 func lastActivityNeverGoesBack(t *testing.T, s subject) {
 	var records []transcript.Record
 	for i := range 30 {
-		records = append(records, s.record(t, "conversation", fmt.Sprint(i), noon().Add(time.Duration(i)*time.Second), ""))
+		records = append(records, s.record(t, "conversation", strconv.Itoa(i), noon().Add(time.Duration(i)*time.Second), ""))
 	}
 	s.must(t, records[10])
 	other := subject{Store: s.open(t), assistant: s.assistant}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -54,20 +55,20 @@ func plain(err error) error {
 		return context.Canceled
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("the table service did not answer in time: %w", context.DeadlineExceeded)
-	case isFinal(err):
-		return signInFailure(err)
+	case errors.Is(err, errAnswer), errors.Is(err, io.ErrUnexpectedEOF):
+		return errAnswer
 	case errors.As(err, &address):
 		// What is inside speaks of hosts and sockets, not of paths.
 		return fmt.Errorf("calling the table service: %w", address.Err)
-	case errors.Is(err, errAnswer):
-		return errAnswer
+	case isFinal(err):
+		return signInFailure(err)
 	default:
 		return fmt.Errorf("calling the table service failed (%T)", err)
 	}
 }
 
-// isFinal reports whether azcore's pipeline does not retry after err. Above the
-// policies of this package only a credential says so.
+// isFinal reports whether azcore's pipeline does not retry after err. A
+// credential says so, and a POST whose answer broke off.
 func isFinal(err error) bool {
 	var final interface{ NonRetriable() }
 	return errors.As(err, &final)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -15,13 +17,18 @@ import (
 	"chatgate/internal/transcript"
 )
 
-// How often the index is tried again when other writers were faster. Each
-// conflict means that another writer got through, so that many in a row are
-// many writers at the same conversation.
+// What happens when other writers were faster. Each conflict means that another
+// writer got through, so that many in a row are many writers at the same
+// conversation.
 const (
 	maxConflicts     = 20
 	conflictDelay    = 5 * time.Millisecond
-	maxConflictDelay = time.Second
+	maxConflictDelay = 250 * time.Millisecond
+	// carefulRows is how many rows are read and written again together. The
+	// longer reading takes, the more of them have changed again by then.
+	carefulRows = 8
+	// conflictsTogether is after how many conflicts each row goes alone.
+	conflictsTogether = 3
 )
 
 // indexUpdate is a row of the index as far as this Put knows it, and what the
@@ -32,6 +39,8 @@ type indexUpdate struct {
 	// merged is what the row becomes; only changed ones are written.
 	merged  transcript.DaySummary
 	changed bool
+	// doubtful is whether the row may have changed since it was seen.
+	doubtful bool
 }
 
 func (u *indexUpdate) merge() {
@@ -67,8 +76,8 @@ func (s *Store) writeIndex(ctx context.Context, summaries []transcript.DaySummar
 
 // planIndex returns the rows that need writing, in batches of one day each.
 func (s *Store) planIndex(summaries []transcript.DaySummary) [][]*indexUpdate {
-	var days []string
-	updates := make(map[string][]*indexUpdate)
+	var batches [][]*indexUpdate
+	latest := make(map[string]int) // the day's batch that is being filled
 	for i := range summaries {
 		more := summaries[i]
 		// Otherwise no row would ever equal what comes back from the table.
@@ -78,100 +87,114 @@ func (s *Store) planIndex(summaries []transcript.DaySummary) [][]*indexUpdate {
 			continue
 		}
 		day := more.Key.Partition
-		if updates[day] == nil {
-			days = append(days, day)
+		place, begun := latest[day]
+		if !begun || len(batches[place]) == maxOperations {
+			place = len(batches)
+			batches, latest[day] = append(batches, nil), place
 		}
-		updates[day] = append(updates[day], update)
-	}
-	var batches [][]*indexUpdate
-	for _, day := range days {
-		for rest := updates[day]; len(rest) > 0; {
-			count := min(len(rest), maxOperations)
-			batches = append(batches, rest[:count])
-			rest = rest[count:]
-		}
+		batches[place] = append(batches[place], update)
 	}
 	return batches
 }
 
-// writeBatch writes rows of one day. Whenever another writer was faster it
-// looks at the rows again, and divides them into smaller transactions each
-// time, so that in the end a row contends with nobody but its own writers.
+// writeBatch writes rows of one day, first all at once, on the assumption that
+// nobody else has changed them. Where that is wrong it reads them and writes
+// again, a few at a time.
 func (s *Store) writeBatch(ctx context.Context, batch []*indexUpdate) error {
-	most := maxOperations
-	for conflicts := 0; ; conflicts++ {
-		err := s.writeChanged(ctx, batch, most)
-		if !isConflict(err) {
+	err := s.write(ctx, batch)
+	if !isConflict(err) {
+		return err
+	}
+	var failures []error
+	var mutex sync.Mutex
+	group := s.newGroup()
+	for few := range slices.Chunk(changedRows(batch), carefulRows) {
+		group.Go(func() error {
+			err := s.settle(ctx, few)
+			mutex.Lock()
+			defer mutex.Unlock()
+			failures = append(failures, err)
+			return nil
+		})
+	}
+	_ = group.Wait()
+	return errors.Join(failures...)
+}
+
+// settle reads rows that are in doubt and writes, again and again until no other
+// writer has come in between.
+func (s *Store) settle(ctx context.Context, few []*indexUpdate) error {
+	for conflicts := 1; ; conflicts++ {
+		if err := s.look(ctx, few); err != nil {
 			return err
 		}
-		if conflicts == maxConflicts {
+		err := s.write(ctx, few)
+		switch {
+		case !isConflict(err):
+			return err
+		case conflicts == maxConflicts:
 			return fmt.Errorf("after %d conflicts with other writers: %w", conflicts, err)
+		case conflicts == conflictsTogether && len(few) > 1:
+			return s.settleEach(ctx, few)
 		}
 		if err := pause(ctx, conflicts); err != nil {
 			return err
 		}
-		most = max(1, most/2)
 	}
 }
 
-// writeChanged writes the rows of batch that are to change, in transactions of
-// at most the given number. After a conflict the rows are as the table has them.
-func (s *Store) writeChanged(ctx context.Context, batch []*indexUpdate, most int) error {
-	var rest []*indexUpdate
-	var operations []operation
-	for _, update := range batch {
-		if update.changed {
-			rest, operations = append(rest, update), append(operations, update.operation(s.index))
-		}
+func (s *Store) settleEach(ctx context.Context, few []*indexUpdate) error {
+	var failures []error
+	for each := range slices.Chunk(few, 1) {
+		failures = append(failures, s.settle(ctx, each))
 	}
-	var conflict error
+	return errors.Join(failures...)
+}
+
+// write writes the rows that are to change, in as few transactions as its limits
+// allow, and stops at the first that fails. After a conflict the rows from the
+// one that failed are in doubt; those before it were as expected, since the
+// service checks them in order.
+func (s *Store) write(ctx context.Context, updates []*indexUpdate) error {
+	rest := changedRows(updates)
+	operations := make([]operation, len(rest))
+	for i, update := range rest {
+		operations[i] = update.operation(s.index)
+	}
+	most := maxOperations
 	for len(rest) > 0 {
 		count := countFitting(operations, most)
-		err := s.writeTransaction(ctx, rest[:count], operations[:count])
-		if err != nil && !isConflict(err) {
+		etags, err := s.index.commit(ctx, operations[:count])
+		switch {
+		case isTooLarge(err) && count > 1: // Cosmos DB takes less than Table Storage
+			most = count / 2
+			continue
+		case isConflict(err):
+			doubt(rest[count-1:count])
+			return err
+		case err != nil:
 			return err
 		}
-		if err != nil {
-			conflict = err
-		}
+		s.applied(rest[:count], etags)
 		rest, operations = rest[count:], operations[count:]
 	}
-	return conflict
+	return nil
 }
 
-// writeTransaction writes rows in one transaction. After a conflict it has
-// looked at the rows from the one on that failed; those before it were as
-// expected, since the service checks them in order.
-func (s *Store) writeTransaction(ctx context.Context, updates []*indexUpdate, operations []operation) error {
-	etags, err := s.index.commit(ctx, operations)
-	switch {
-	case err == nil:
-		s.applied(updates, etags)
-		return nil
-	case isTooLarge(err) && len(updates) > 1:
-		return s.writeHalves(ctx, updates, operations)
-	case !isConflict(err):
-		return err
+func changedRows(updates []*indexUpdate) []*indexUpdate {
+	var changed []*indexUpdate
+	for _, update := range updates {
+		if update.changed {
+			changed = append(changed, update)
+		}
 	}
-	if err := s.look(ctx, updates[failedPosition(err, len(updates)):]); err != nil {
-		return err
-	}
-	return err
+	return changed
 }
 
-// writeHalves is for Cosmos DB, which takes less in one transaction than Table
-// Storage.
-func (s *Store) writeHalves(ctx context.Context, updates []*indexUpdate, operations []operation) error {
-	half := len(updates) / 2
-	first := s.writeTransaction(ctx, updates[:half], operations[:half])
-	if first != nil && !isConflict(first) {
-		return first
+func doubt(updates []*indexUpdate) {
+	for _, update := range updates {
+		update.doubtful = true
 	}
-	second := s.writeTransaction(ctx, updates[half:], operations[half:])
-	if second != nil {
-		return second
-	}
-	return first
 }
 
 // applied notes that the rows were written. Without ETags they are forgotten.
@@ -186,13 +209,14 @@ func (s *Store) applied(updates []*indexUpdate, etags []azcore.ETag) {
 	}
 }
 
-// look takes the rows as they are now, a few at a time: as this Store last wrote
-// or read them if that was since, otherwise from the table.
+// look takes the rows that are in doubt as they are now: as this Store last
+// wrote or read them if that was since, otherwise from the table.
 func (s *Store) look(ctx context.Context, updates []*indexUpdate) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(s.parallelism)
 	for _, update := range updates {
-		group.Go(func() error { return s.lookAt(ctx, update) })
+		if update.doubtful {
+			group.Go(func() error { return s.lookAt(ctx, update) })
+		}
 	}
 	return group.Wait()
 }
@@ -207,7 +231,7 @@ func (s *Store) lookAt(ctx context.Context, update *indexUpdate) error {
 		}
 		s.known.set(key, row)
 	}
-	update.row = row
+	update.row, update.doubtful = row, false
 	update.merge()
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -42,8 +43,7 @@ func (o *Options) client() *aztables.ClientOptions {
 		options.Transport = newHTTPClient()
 	}
 	options.Transport = boundedTransport{options.Transport}
-	options.PerRetryPolicies = append(options.PerRetryPolicies[:len(options.PerRetryPolicies):len(options.PerRetryPolicies)],
-		transactionPolicy{})
+	options.PerRetryPolicies = append(slices.Clip(options.PerRetryPolicies), transactionPolicy{})
 	return &options
 }
 

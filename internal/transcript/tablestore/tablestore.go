@@ -32,8 +32,8 @@ const (
 	conversationsTable = "conversations"
 )
 
-// DefaultParallelism is how many transactions a Put has under way at most,
-// where the options do not say otherwise.
+// DefaultParallelism is how many requests of Puts a Store has under way at most,
+// where the options do not say otherwise. More do not make it faster.
 const DefaultParallelism = 8
 
 // Options tunes a Store. The zero value is right for production.
@@ -43,8 +43,8 @@ type Options struct {
 	// logged, whatever Logging says.
 	policy.ClientOptions
 
-	// Parallelism bounds the transactions that one Put has under way; 0 means
-	// [DefaultParallelism].
+	// Parallelism bounds the requests that all Puts of the Store together have
+	// under way; 0 means [DefaultParallelism].
 	Parallelism int
 }
 
@@ -92,9 +92,10 @@ func newStore(client *aztables.ServiceClient, endpoint string, options *Options)
 	if options != nil && options.Parallelism > 0 {
 		parallelism = options.Parallelism
 	}
+	slots := make(chan struct{}, parallelism)
 	return &Store{
-		messages:    newTable(client, messagesTable, endpoint),
-		index:       newTable(client, conversationsTable, endpoint),
+		messages:    newTable(client, messagesTable, endpoint, slots),
+		index:       newTable(client, conversationsTable, endpoint, slots),
 		known:       newKnownRows(knownBytes),
 		parallelism: parallelism,
 	}

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"go.uber.org/goleak"
 
 	"chatgate/internal/standin/azurite"
@@ -85,8 +84,6 @@ func newHTTPClient(t testing.TB) *http.Client {
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }
-
-var _ policy.Transporter = (*http.Client)(nil)
 
 func TestConformance(t *testing.T) {
 	_, connection := newAccount(t)

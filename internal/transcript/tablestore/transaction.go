@@ -15,9 +15,9 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 )
 
-// errAnswer means that the answer to a transaction cannot be read, so that
-// nobody can say whether it was applied.
-var errAnswer = errors.New("the answer to a transaction was cut short or malformed")
+// errAnswer means that an answer cannot be read. Nobody can say then whether a
+// transaction was applied.
+var errAnswer = errors.New("the table service's answer was cut short or malformed")
 
 // outcome is what the service answered to a transaction. aztables tells neither
 // the ETags of the rows nor which operation failed and why: it reports every
@@ -107,10 +107,15 @@ func parseAnswer(body []byte) (outcome, error) {
 			read.etags = append(read.etags, azcore.ETag(etag))
 		}
 	}
-	if !answered {
-		return outcome{}, errAnswer
+	switch {
+	case answered:
+		return read, nil
+	case bytes.HasPrefix(body, []byte("{")): // the whole transaction is refused, without parts
+		read.failure = &Error{StatusCode: http.StatusAccepted, position: unknownPosition}
+		read.failure.describe(body)
+		return read, nil
 	}
-	return read, nil
+	return outcome{}, errAnswer
 }
 
 // statusOf reads the status line of an HTTP response.
