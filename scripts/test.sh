@@ -1,14 +1,24 @@
 #!/usr/bin/env bash
 # Runs every test: Go with the race detector, the widget's modules in Node, and
-# the whole system in a browser. Goes on after a failure so that one run shows
-# them all; names what was skipped and why.
+# the whole system in a browser and with a real bot. Goes on after a failure so
+# that one run shows them all; names what was skipped and why.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p artifacts
 failed=0
 
-go test -race -shuffle=on -timeout 15m -json ./... >artifacts/go-test.json || failed=1
+echo "Go, with the race detector …"
+go test -race -shuffle=on -timeout 20m -json ./... >artifacts/go-test.json || failed=1
 node scripts/summarise.mjs artifacts/go-test.json || failed=1
 
-node --test --test-reporter=spec web/test/ || failed=1
+echo "Go, what the race detector would distort: sizes and memory …"
+go test ./internal/invocation ./internal/transcript || failed=1
+
+echo "The widget's modules …"
+node --test web/test/ || failed=1
+
+echo "The whole system, in a browser and with a bot …"
+scripts/with-local.sh node --test --test-concurrency=1 e2e/browser/ e2e/bot/ || failed=1
+
+if [ $failed -ne 0 ]; then echo "Some tests failed; see above." >&2; fi
 exit $failed

@@ -6,8 +6,8 @@ import { pollingSocket, setSocketClass, watchedSocket } from './stream.js';
 
 const STREAM_PATIENCE_MS = 15_000;
 
-// Some networks let no WebSocket through, or none that lives: after this many in
-// a row that did not last, the page polls.
+// Some networks let no WebSocket through, or none that lives: after this many
+// streams in a row that did not last, the page polls, until that has lasted.
 const SOCKET_ATTEMPTS = 2;
 const LASTING_MS = 10_000;
 
@@ -22,7 +22,7 @@ export class Connector {
   #clock;
   #window;
   #refused;
-  #vainSockets = 0;
+  #vainStreams = 0;
   #releaseStream = () => {};
   #generation = 0;
 
@@ -120,7 +120,7 @@ export class Connector {
     const { document, navigator } = this.#window;
     const release = await holdIfFree(navigator.locks, `chatgate:stream:${conversationId}`);
     this.#releaseStream = release ?? (() => {});
-    if (release && this.#vainSockets < SOCKET_ATTEMPTS) return this.#countedSocket(report);
+    if (release && this.#vainStreams < SOCKET_ATTEMPTS) return watchedSocket(this.#window.WebSocket, report);
     return pollingSocket({
       list: (after) => listActivities({ grant: this.#tokens.grant, watermark: after, fetch: this.#fetch, clock: this.#clock }),
       watermark,
@@ -130,41 +130,36 @@ export class Connector {
     });
   }
 
-  #countedSocket({ onOpen, onClose }) {
-    let openedAt = Infinity;
-    return watchedSocket(this.#window.WebSocket, {
-      onOpen: () => {
-        openedAt = this.#clock.now();
-        onOpen();
-      },
-      onClose: () => {
-        const hasLasted = this.#clock.now() - openedAt > LASTING_MS;
-        this.#vainSockets = hasLasted ? 0 : this.#vainSockets + 1;
-        onClose();
-      }
-    });
-  }
-
   // A stream of an earlier connection may close late: that is no news of this one.
   #watchStream(onClosed) {
     const generation = this.#generation;
     const isCurrent = () => generation === this.#generation;
     const limit = pause(this.#clock, STREAM_PATIENCE_MS);
-    let isOpen = false;
+    let [isOpen, isClosed, openedAt] = [false, false, 0];
     const onOpen = () => {
       isOpen = true;
+      openedAt = this.#clock.now();
       limit.end();
     };
     const onClose = () => {
+      const lasted = isOpen ? this.#clock.now() - openedAt : 0;
       const wasOpen = isOpen;
-      isOpen = false;
+      [isOpen, isClosed] = [false, true];
       limit.end();
-      if (wasOpen && isCurrent()) onClosed();
+      if (!isCurrent()) return;
+      this.#countStream(lasted);
+      if (wasOpen) onClosed();
     };
     const streaming = limit.over.then(() => {
-      if (!isOpen && isCurrent()) throw new Problem('stream_closed');
+      if (isOpen || !isCurrent()) return;
+      if (!isClosed) this.#countStream(0);
+      throw new Problem('stream_closed');
     });
     return { report: { onOpen, onClose }, streaming };
+  }
+
+  #countStream(lasted) {
+    this.#vainStreams = lasted > LASTING_MS ? 0 : this.#vainStreams + 1;
   }
 }
 

@@ -178,9 +178,10 @@ export class Session extends EventTarget {
     if (!isFirst) this.#show({ isRenewed: true });
   }
 
+  // In this order: the end of a connection that was left is nobody's news.
   #leave() {
-    this.#line.detach();
     this.#connector.leave();
+    this.#line.detach();
   }
 
   async #onFailure(problem) {

@@ -39,7 +39,7 @@ type options struct {
 
 func main() {
 	var o options
-	flag.IntVar(&o.port, "port", 7071, "port of the app on localhost")
+	flag.IntVar(&o.port, "port", 7071, "port of the app on localhost; 0 takes a free one")
 	flag.StringVar(&o.dist, "dist", "dist", "the packaged app")
 	flag.StringVar(&o.data, "data", ".local", "folder for what is kept between runs")
 	flag.StringVar(&o.webChat, "webchat", filepath.Join(".cache", "webchat", "webchat.js"), "Web Chat's bundle")
@@ -67,6 +67,9 @@ func run(ctx context.Context, o options, stdout io.Writer) (err error) {
 	listener, err := listen(ctx, o.port)
 	if err != nil {
 		return err
+	}
+	if address, ok := listener.Addr().(*net.TCPAddr); ok {
+		o.port = address.Port // port 0 means any
 	}
 	azure, err := startCloud(ctx, o)
 	if err != nil {

@@ -32,16 +32,16 @@ func smallBatch(round int) *posted {
 		number := round*batchActivities + i
 		conversation := fmt.Sprintf("7Xk2pQm9Zr4Conversation%03d-eu", i%batchConversations)
 		text := fmt.Sprintf("Where is the nearest branch, and is it open on a Saturday afternoon? (%d)", number)
-		batch.add(fmt.Sprintf("message-%08d", number), activity(conversation, number, begin.Add(time.Duration(i)*time.Millisecond), text))
+		batch.add(fmt.Sprintf("message-%08d", number), activity(conversation, number, begin.Add(time.Duration(i)*time.Millisecond), text, ""))
 	}
 	return batch
 }
 
-func activity(conversation string, number int, at time.Time, text string) []byte {
+func activity(conversation string, number int, at time.Time, text, attachment string) []byte {
 	return fmt.Appendf(nil, `{"type":"message","id":"%s|%07d","timestamp":"%s","serviceUrl":"https://directline.botframework.com/","channelId":"directline",`+
 		`"from":{"id":"dl_7d9e4c1b5a6f","name":"Visitor","role":"user"},"recipient":{"id":"bankx-bot","name":"BankX"},"conversation":{"id":"%s"},`+
-		`"textFormat":"plain","locale":"en-GB","text":"%s","channelData":{"clientActivityID":"%016x"},"attachments":[],"entities":[]}`,
-		conversation, number, at.Format("2006-01-02T15:04:05.0000000Z"), conversation, text, number)
+		`"textFormat":"plain","locale":"en-GB","text":"%s","channelData":{"clientActivityID":"%016x"},"attachments":[%s],"entities":[]}`,
+		conversation, number, at.Format("2006-01-02T15:04:05.0000000Z"), conversation, text, number, attachment)
 }
 
 // largeMessage is about the size of which a batch of the most messages that
@@ -58,9 +58,9 @@ func largeBatch() *posted {
 	for i := range largeMessages {
 		picture := make([]byte, largeMessage*3/4)
 		_, _ = random.Read(picture) // never fails
-		text := base64.StdEncoding.EncodeToString(picture)
+		attachment := `{"contentType":"image/jpeg","contentUrl":"data:image/jpeg;base64,` + base64.StdEncoding.EncodeToString(picture) + `"}`
 		conversation := fmt.Sprintf("7Xk2pQm9Zr4Large%03d-eu", i%batchConversations)
-		batch.add(fmt.Sprintf("large-%08d", i), activity(conversation, i, time.Date(2026, 11, 21, 9, 0, i, 0, time.UTC), text))
+		batch.add(fmt.Sprintf("large-%08d", i), activity(conversation, i, time.Date(2026, 11, 21, 9, 0, i, 0, time.UTC), "This is my card.", attachment))
 	}
 	return batch
 }

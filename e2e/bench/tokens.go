@@ -35,7 +35,7 @@ func (b *bench) measureTokens(ctx context.Context) (err error) {
 	if err := b.oneByOne(ctx, handler.address, proxy.address); err != nil {
 		return err
 	}
-	return b.together(ctx, handler.address, proxy.address)
+	return b.together(ctx, handler, proxy)
 }
 
 func (b *bench) proxy() program {
@@ -78,59 +78,80 @@ func (b *bench) oneByOne(ctx context.Context, handler, proxy string) error {
 }
 
 // together keeps connections busy on one side and then on the other.
-func (b *bench) together(ctx context.Context, handler, proxy string) error {
-	ours, err := newLoad(ctx, handler, tokenRequest(), connections)
-	if err != nil {
-		return err
-	}
-	defer ours.close()
-	theirs, err := newLoad(ctx, proxy, tokenRequest(), connections)
-	if err != nil {
-		return err
-	}
-	defer theirs.close()
-	var pairs comparison
-	for i := range loadRounds + 1 {
-		our, err := ours.round(roundLength)
+func (b *bench) together(ctx context.Context, handler, proxy *process) error {
+	var sides [2]*side
+	for i, process := range []*process{handler, proxy} {
+		load, err := newLoad(ctx, process.address, tokenRequest(), connections)
 		if err != nil {
-			return fmt.Errorf("loading the handler: %w", err)
+			return err
 		}
-		their, err := theirs.round(roundLength)
-		if err != nil {
-			return fmt.Errorf("loading the proxy: %w", err)
-		}
-		if i > 0 { // the first warms both up
-			pairs.add(our, their)
+		defer load.close()
+		sides[i] = &side{process: process, load: load}
+	}
+	for round := range loadRounds + 1 {
+		for _, side := range sides {
+			if err := side.round(round == 0); err != nil {
+				return err
+			}
 		}
 	}
-	pairs.report(b.table)
+	compare(b.table, sides[0], sides[1])
 	return nil
 }
 
-// comparison is what rounds turn about have shown.
-type comparison struct {
-	p50, p99, calls                [2][]float64
-	p50Ratio, p99Ratio, callsRatio []float64
+// side is one of two processes that run turn about, with a figure for each round.
+type side struct {
+	process *process
+	load    *load
+
+	p50, p99, perSecond []float64
+	processor           []float64 // microseconds a call
 }
 
-func (c *comparison) add(our, their []float64) {
-	for i, took := range [][]float64{our, their} {
-		c.p50[i] = append(c.p50[i], median(took))
-		c.p99[i] = append(c.p99[i], quantile(took, 0.99))
-		c.calls[i] = append(c.calls[i], float64(len(took))/roundLength.Seconds())
+// round loads the process once. A first round only warms it up.
+func (s *side) round(warmUp bool) error {
+	before, err := s.process.processorTime()
+	if err != nil {
+		return err
 	}
-	last := len(c.p50[0]) - 1
-	c.p50Ratio = append(c.p50Ratio, c.p50[0][last]/c.p50[1][last])
-	c.p99Ratio = append(c.p99Ratio, c.p99[0][last]/c.p99[1][last])
-	c.callsRatio = append(c.callsRatio, c.calls[0][last]/c.calls[1][last])
+	took, err := s.load.round(roundLength)
+	if err != nil {
+		return err
+	}
+	after, err := s.process.processorTime()
+	if err != nil || warmUp {
+		return err
+	}
+	calls := float64(len(took))
+	s.p50 = append(s.p50, median(took))
+	s.p99 = append(s.p99, quantile(took, 0.99))
+	s.perSecond = append(s.perSecond, calls/roundLength.Seconds())
+	s.processor = append(s.processor, (after-before)*1000/calls)
+	return nil
 }
 
-func (c *comparison) report(t *table) {
-	beside := func(values [2][]float64, unit string) string {
-		return fmt.Sprintf("%s %s; the proxy: %s %s", digits(median(values[0])), unit, digits(median(values[1])), unit)
+// compare adds a row for each figure: the median of the rounds' ratios, and both
+// sides' own medians.
+func compare(t *table, ours, theirs *side) {
+	for _, figure := range []struct {
+		name       string
+		our, their []float64
+		unit       string
+		wanted     target
+	}{
+		{"p50", ours.p50, theirs.p50, "ms", atMost(1.4)},
+		{"p99", ours.p99, theirs.p99, "ms", target{}},
+		{"throughput", ours.perSecond, theirs.perSecond, "calls/s", target{}},
+		{"processor time of a call", ours.processor, theirs.processor, "µs", target{}},
+	} {
+		ratios := make([]float64, len(figure.our))
+		for i := range ratios {
+			ratios[i] = figure.our[i] / figure.their[i]
+		}
+		t.add(row{
+			fmt.Sprintf("GetNewToken at %d connections beside a bare reverse proxy, %s", connections, figure.name),
+			median(ratios), "times", figure.wanted,
+			fmt.Sprintf("%s %s; the proxy: %s %s", digits(median(figure.our)), figure.unit, digits(median(figure.their)), figure.unit),
+		})
 	}
-	name := fmt.Sprintf("GetNewToken at %d connections beside a bare reverse proxy, ", connections)
-	t.add(row{name + "p50", median(c.p50Ratio), "times", atMost(1.4), beside(c.p50, "ms")})
-	t.add(row{name + "p99", median(c.p99Ratio), "times", target{}, beside(c.p99, "ms")})
-	t.add(row{name + "throughput", median(c.callsRatio), "times", target{}, beside(c.calls, "calls/s")})
 }

@@ -5,11 +5,13 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -56,6 +58,9 @@ func run(m *testing.M) (code int, err error) {
 		return 1, fmt.Errorf("copying dist/: %w", err)
 	}
 	shared.signingKey = sync.OnceValue(newSigningKey)
+	if err := allowWaiting(); err != nil {
+		return 1, err
+	}
 	code = m.Run()
 	if err := shared.tables.close(); err != nil {
 		return 1, fmt.Errorf("stopping azurite: %w", err)
@@ -64,6 +69,18 @@ func run(m *testing.M) (code int, err error) {
 		err = goleak.Find()
 	}
 	return code, err
+}
+
+// together is how many tests run at once. Most of them wait for time-outs of the
+// contract and compute little, so it is more than there are processors.
+const together = 8
+
+func allowWaiting() error {
+	flag.Parse()
+	if parallel, ok := flag.Lookup("test.parallel").Value.(flag.Getter).Get().(int); ok && parallel >= together {
+		return nil
+	}
+	return flag.Set("test.parallel", strconv.Itoa(together))
 }
 
 func newSigningKey() *rsa.PrivateKey {

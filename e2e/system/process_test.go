@@ -158,8 +158,9 @@ func TestThePortOpensBeforeAnySecretIsRead(t *testing.T) {
 	p.awaitHealth(t, http.StatusServiceUnavailable, "key_vault")
 
 	s.Vault.Faults.Clear()
-	poll(t, "a token, now that the vault answers", func() bool {
-		return p.call(t, request{path: "/api/GetNewToken"}).status == http.StatusOK
+	poll(t, "a token and a visitor token, now that the vault answers", func() bool {
+		given, err := p.granted(p.call(t, request{path: "/api/GetNewToken"}))
+		return err == nil && given.Visitor != ""
 	})
 	p.awaitHealth(t, http.StatusOK)
 }

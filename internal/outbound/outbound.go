@@ -7,13 +7,13 @@
 package outbound
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net/http"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 )
 
 const (
@@ -65,32 +65,29 @@ type bounded struct {
 	max  int64
 }
 
-// Do sends req and reads the answer.
+// Do sends req and reads the answer. It is azcore's own function that reads, so
+// that the pipeline finds the content there and does not read it once more.
 func (b *bounded) Do(req *http.Request) (*http.Response, error) {
 	resp, err := b.next.Do(req)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // a transport hands on what it got
 	}
-	body, err := b.readAll(resp.Body)
-	if err != nil {
-		return nil, err
-	}
-	resp.Body = io.NopCloser(bytes.NewReader(body))
-	resp.ContentLength = int64(len(body))
-	return resp, nil
-}
-
-func (b *bounded) readAll(from io.ReadCloser) ([]byte, error) {
-	// The content is whole or given up by now: closing cannot lose anything.
-	defer func() { _ = from.Close() }()
-	body, err := io.ReadAll(io.LimitReader(from, b.max+1))
+	resp.Body = limited{io.LimitReader(resp.Body, b.max+1), resp.Body}
+	body, err := runtime.Payload(resp)
 	if err != nil {
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
 	if int64(len(body)) > b.max {
 		return nil, &TooLargeError{Max: b.max}
 	}
-	return body, nil
+	resp.ContentLength = int64(len(body))
+	return resp, nil
+}
+
+// limited reads by one and closes the other.
+type limited struct {
+	io.Reader
+	io.Closer
 }
 
 // TooLargeError is an answer of more than Max bytes.

@@ -69,7 +69,7 @@ export function fakeFetch(rules) {
     if (answer instanceof Error) throw answer;
     return answer instanceof Response ? answer : Response.json(answer);
   };
-  return { fetch, calls, count: (rule) => calls.filter((call) => call.rule === rule).length };
+  return { fetch, calls, rules, count: (rule) => calls.filter((call) => call.rule === rule).length };
 }
 
 function matches(rule, method, url) {

@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,44 +23,6 @@ import (
 
 	"chatgate/internal/standin/bus"
 )
-
-// Options say what to run, and how.
-type Options struct {
-	// Dir is the script root, dist.
-	Dir string
-	// Env are the app settings, name=value. The handler gets these, the port, and
-	// nothing of this process's environment.
-	Env []string
-	// Bus holds the queues that functions are bound to; nil: none are.
-	Bus *bus.Bus
-	// Listener is where requests come in; nil: Listen is opened.
-	Listener net.Listener
-	// Listen is a loopback address; empty: a port of its own, 127.0.0.1:0.
-	Listen string
-	// Local answers what lies outside the route prefix; nil: nothing does.
-	Local http.Handler
-	// Output gets the log for people to read, one line an entry; nil: nobody.
-	Output io.Writer
-	// Logger gets the log in place of Output. Attribute source is stdout, stderr,
-	// function or host.
-	Logger *slog.Logger
-	// Observe is called after each invocation, by several goroutines at once.
-	Observe func(Invocation)
-	// FunctionTimeout and InitializationTimeout, if not 0, replace those of
-	// host.json.
-	FunctionTimeout       time.Duration
-	InitializationTimeout time.Duration
-	// ContentLength sends invocations with a Content-Length, as Core Tools do; in
-	// Azure they are chunked.
-	ContentLength bool
-	// Forwarding passes requests on as hosts before 2025 do: chunked bodies arrive
-	// empty, answers are buffered.
-	Forwarding bool
-	// FunctionKey opens functions that are not anonymous; empty: nothing does.
-	FunctionKey string
-	// Now is the clock of restarts; nil: time.Now.
-	Now func() time.Time
-}
 
 // Host is a running host. It may be used by several goroutines at once.
 type Host struct {

@@ -98,7 +98,7 @@ func (h *Host) serveFunction(w http.ResponseWriter, r *http.Request, f *function
 // 2025.
 func (h *Host) proxy(w *recorder, r *http.Request, current *running) (failure error) {
 	proxy := &httputil.ReverseProxy{
-		Transport:     current.worker.transport,
+		Transport:     &patient{supervisor: h.supervisor, worker: current.worker},
 		FlushInterval: -1,
 		ErrorLog:      log.New(io.Discard, "", 0),
 		Rewrite: func(request *httputil.ProxyRequest) {

@@ -138,19 +138,19 @@ func (s *supervisor) acquire(ctx context.Context) (*worker, error) {
 		if err != nil {
 			return nil, err
 		}
-		var ready, exited chan struct{}
+		var ready, leaving chan struct{}
 		if current != nil {
-			ready, exited = current.ready, current.exited
+			ready, leaving = current.ready, current.leaving
 		}
 		select {
-		case <-exited: // and another will follow, or an error
-			exited, ready = nil, nil
+		case <-leaving: // and another will follow, or an error
+			leaving, ready = nil, nil
 		default:
 		}
 		select {
 		case <-ready:
 			return current, nil
-		case <-exited:
+		case <-leaving:
 		case <-changed:
 		case <-ctx.Done():
 			return nil, fmt.Errorf("waiting for the handler: %w", context.Cause(ctx))

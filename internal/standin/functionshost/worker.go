@@ -36,7 +36,9 @@ type worker struct {
 	address   string
 	transport *http.Transport
 	ready     chan struct{} // closed once the handler answers
+	leaving   chan struct{} // closed when the process is, or is about to be, gone
 	exited    chan struct{} // closed when the process is gone and its output read
+	leave     sync.Once     // closes leaving
 
 	mu     sync.Mutex
 	reaped bool
@@ -62,6 +64,7 @@ func startWorker(ctx context.Context, config *hostConfig, environ []string, outp
 		address:   net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
 		transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: maxIdleConnections, IdleConnTimeout: time.Minute},
 		ready:     make(chan struct{}),
+		leaving:   make(chan struct{}),
 		exited:    make(chan struct{}),
 	}
 	drained, err := started.start(output)
@@ -121,6 +124,7 @@ func (w *worker) reap(drained func()) {
 	w.mu.Lock()
 	w.reaped = true
 	w.mu.Unlock()
+	w.leave.Do(func() { close(w.leaving) })
 	killAll(w.command.Process)
 	drained()
 	w.transport.CloseIdleConnections()
@@ -172,6 +176,7 @@ func (w *worker) kill(cause error) {
 	if w.cause == nil {
 		w.cause = cause
 	}
+	w.leave.Do(func() { close(w.leaving) })
 	killAll(w.command.Process)
 }
 
@@ -186,7 +191,7 @@ func (w *worker) ending() (code int, how string, cause error) {
 // redirects, so that a handler that answers a POST with 301 gets a GET next, but
 // to nobody else than the handler.
 func (w *worker) client() *http.Client {
-	return &http.Client{Transport: w.transport, CheckRedirect: func(next *http.Request, via []*http.Request) error {
+	return &http.Client{Transport: once{w.transport}, CheckRedirect: func(next *http.Request, via []*http.Request) error {
 		if next.URL.Host != w.address || len(via) >= 10 {
 			return http.ErrUseLastResponse
 		}

@@ -103,10 +103,14 @@ type bareClient struct {
 	parallelism             int
 }
 
+// bareOptions are aztables' own defaults, with connections that end with the test.
+func bareOptions(t testing.TB) *aztables.ClientOptions {
+	return &aztables.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: newHTTPClient(t)}}
+}
+
 func newBareClient(b *testing.B, connection string, parallelism int) *bareClient {
 	b.Helper()
-	options := &aztables.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: newHTTPClient(b)}}
-	service, err := aztables.NewServiceClientFromConnectionString(connection, options)
+	service, err := aztables.NewServiceClientFromConnectionString(connection, bareOptions(b))
 	if err != nil {
 		b.Fatal(err)
 	}

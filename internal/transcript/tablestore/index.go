@@ -170,7 +170,7 @@ func (s *Store) write(ctx context.Context, updates []*indexUpdate) error {
 			most = count / 2
 			continue
 		case isConflict(err):
-			doubt(rest[count-1:count])
+			doubt(rest[failedPosition(err, count):count])
 			return err
 		case err != nil:
 			return err

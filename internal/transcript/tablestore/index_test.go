@@ -109,7 +109,7 @@ func TestAnotherInstanceRemovesTheRowInBetween(t *testing.T) {
 	_, connection := newAccount(t)
 	store := open(t, connection, tablestore.Options{})
 	mustPut(t, store, said(1))
-	service, err := aztables.NewServiceClientFromConnectionString(connection, nil)
+	service, err := aztables.NewServiceClientFromConnectionString(connection, bareOptions(t))
 	if err != nil {
 		t.Fatal(err)
 	}

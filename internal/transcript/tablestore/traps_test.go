@@ -19,7 +19,7 @@ import (
 // aztables reports every transaction that failed as status 202 without a code.
 func TestTrapAFailedTransactionHasStatus202AndNoCode(t *testing.T) {
 	_, connection := newAccount(t)
-	client, err := aztables.NewServiceClientFromConnectionString(connection, nil)
+	client, err := aztables.NewServiceClientFromConnectionString(connection, bareOptions(t))
 	if err != nil {
 		t.Fatal(err)
 	}

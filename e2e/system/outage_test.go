@@ -1,0 +1,84 @@
+package system_test
+
+import (
+	"net/http"
+	"testing"
+
+	"chatgate/internal/standin/bus"
+	"chatgate/internal/standin/cloud"
+	"chatgate/internal/standin/directline"
+	"chatgate/internal/standin/faults"
+	"chatgate/internal/standin/functionshost"
+)
+
+// A store that is away costs no visitor their chat: it shows in Health, and the
+// activities wait in the queue.
+func TestTokensAreIssuedWhileTheTableServiceIsDown(t *testing.T) {
+	t.Parallel()
+	s := newSystemWithTables(t, cloud.Options{DeliveryCount: 1000})
+	i := s.startInstance(t)
+	i.awaitHealth(t, http.StatusOK)
+	s.TableFaults.Add(faults.Answer(http.StatusServiceUnavailable, "ServerBusy"))
+	if err := s.Bus.Send(t.Context(), cloud.ActivityQueue, message("m", said("c", "1", "hello"))); err != nil {
+		t.Fatal(err)
+	}
+	i.await(t, func(counts bus.Counts) bool { return counts.Abandoned > 0 })
+	failed := i.lastInvocation(t, persist)
+	if failed.Status != http.StatusInternalServerError || failed.Err == nil {
+		t.Errorf("PersistConversation answered %d, want 500 so that the batch comes again", failed.Status)
+	}
+	i.awaitHealth(t, http.StatusServiceUnavailable, "conversation_store")
+	for range 3 {
+		given := i.issue(t, "")
+		i.refresh(t, given.Token)
+	}
+
+	s.TableFaults.Clear()
+	i.awaitIdle(t)
+	i.awaitHealth(t, http.StatusOK)
+	i.nothingLost(t)
+	if got := conversation(t, s.Tables.rows(t, "messages"), assistant, "c"); len(got) != 1 {
+		t.Errorf("%d activities stored, want 1", len(got))
+	}
+}
+
+// Nor does it cost anything but a message's last chance: the bus gives up what
+// was delivered as often as the queue allows, and keeps it.
+func TestWhatCannotBeStoredForLongBecomesADeadLetterAndIsNotLost(t *testing.T) {
+	t.Parallel()
+	s := newSystemWithTables(t, cloud.Options{DeliveryCount: 2})
+	i := s.startInstance(t)
+	s.TableFaults.Add(faults.Cut())
+	i.deliver(t, message("m", said("c", "1", "hello")))
+	dead := i.queue(t, cloud.ActivityQueue).DeadLetters()
+	if len(dead) != 1 || string(dead[0].Body) != said("c", "1", "hello") {
+		t.Errorf("dead letters: %v", dead)
+	}
+}
+
+// What is wrong with Direct Line is no reason to lose activities.
+func TestActivitiesAreKeptWhileDirectLineAndTheVaultAreDown(t *testing.T) {
+	t.Parallel()
+	s := newSystemWithTables(t, cloud.Options{})
+	s.Vault.Faults.Add(faults.Cut())
+	s.DirectLine.Fail(directline.Any, 0, directline.Cut())
+	i := s.startInstance(t)
+	i.deliver(t, message("m", said("c", "1", "hello")))
+	i.nothingLost(t)
+	if got := conversation(t, s.Tables.rows(t, "messages"), assistant, "c"); len(got) != 1 {
+		t.Errorf("%d activities stored, want 1", len(got))
+	}
+}
+
+// lastInvocation is the newest one of a function that has ended.
+func (i *instance) lastInvocation(t *testing.T, function string) functionshost.Invocation {
+	t.Helper()
+	ended := i.ended()
+	for at := len(ended) - 1; at >= 0; at-- {
+		if ended[at].Function == function {
+			return ended[at]
+		}
+	}
+	t.Fatalf("%s was not invoked", function)
+	return functionshost.Invocation{}
+}
