@@ -22,6 +22,9 @@ export function watchedSocket(NativeSocket, { onOpen, onClose }) {
     const socket = new NativeSocket(url);
     socket.addEventListener('open', onOpen);
     socket.addEventListener('close', onClose);
+    // directlinejs goes on pinging until it hears of the close, which after a
+    // sleep is an error in the console each time.
+    socket.send = (data) => socket.readyState === NativeSocket.OPEN && NativeSocket.prototype.send.call(socket, data);
     return socket;
   };
 }

@@ -42,20 +42,6 @@ func TestTokensAreIssuedWhileTheTableServiceIsDown(t *testing.T) {
 	}
 }
 
-// Nor does it cost anything but a message's last chance: the bus gives up what
-// was delivered as often as the queue allows, and keeps it.
-func TestWhatCannotBeStoredForLongBecomesADeadLetterAndIsNotLost(t *testing.T) {
-	t.Parallel()
-	s := newSystemWithTables(t, cloud.Options{DeliveryCount: 2})
-	i := s.startInstance(t)
-	s.TableFaults.Add(faults.Cut())
-	i.deliver(t, message("m", said("c", "1", "hello")))
-	dead := i.queue(t, cloud.ActivityQueue).DeadLetters()
-	if len(dead) != 1 || string(dead[0].Body) != said("c", "1", "hello") {
-		t.Errorf("dead letters: %v", dead)
-	}
-}
-
 // What is wrong with Direct Line is no reason to lose activities.
 func TestActivitiesAreKeptWhileDirectLineAndTheVaultAreDown(t *testing.T) {
 	t.Parallel()

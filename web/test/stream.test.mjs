@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { pollingSocket, setSocketClass, watchedSocket } from '../stream.js';
-import { fakeClock, settle } from './fakes.mjs';
+import { fakeClock } from './fakes.mjs';
 
 function poll(answers, { hidden = false } = {}) {
   const clock = fakeClock();
@@ -60,11 +60,17 @@ test('polling: closed is closed, even with an answer under way', async () => {
   assert.equal(clock.pending, 0);
 });
 
-test('a watched WebSocket is the real one, and tells of opening and closing', async () => {
+test('a watched WebSocket is the real one, and tells of opening and closing', () => {
   class Native extends EventTarget {
+    static OPEN = 1;
+    readyState = 1;
+    sent = [];
     constructor(url) {
       super();
       this.url = url;
+    }
+    send(data) {
+      this.sent.push(data);
     }
   }
   const log = [];
@@ -73,8 +79,11 @@ test('a watched WebSocket is the real one, and tells of opening and closing', as
   assert.ok(socket instanceof Native);
   assert.equal(socket.url, 'wss://s');
   socket.dispatchEvent(new Event('open'));
+  socket.send('ping');
+  socket.readyState = 2;
+  socket.send('too late');
+  assert.deepEqual(socket.sent, ['ping']);
   socket.dispatchEvent(new Event('close'));
-  await settle();
   assert.deepEqual(log, ['open', 'close']);
 });
 

@@ -112,6 +112,9 @@ func (h *Host) proxy(w *recorder, r *http.Request, current *running) (failure er
 			w.WriteHeader(http.StatusBadGateway)
 		},
 	}
+	// Else Go's server would read the whole body before it sends the first byte of
+	// the answer. HTTP/2, where that is not so, knows no such setting.
+	_ = http.NewResponseController(w).EnableFullDuplex()
 	proxy.ServeHTTP(w, r)
 	if w.answered() && failure != nil {
 		w.status = 0 // the 502 is not the handler's

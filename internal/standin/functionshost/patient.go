@@ -14,11 +14,20 @@ type once struct{ transport *http.Transport }
 
 // RoundTrip is part of http.RoundTripper.
 func (o once) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.Body == nil || request.Body == http.NoBody {
+	if isRepeatable(request) {
 		request = request.Clone(request.Context())
 		request.Body = io.NopCloser(nothing{}) // of which the transport cannot know that it can be had again
 	}
 	return o.transport.RoundTrip(request)
+}
+
+// isRepeatable reports whether Go's transport would repeat a request.
+func isRepeatable(request *http.Request) bool {
+	switch request.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return request.Body == nil || request.Body == http.NoBody
+	}
+	return false
 }
 
 // nothing is an empty body.

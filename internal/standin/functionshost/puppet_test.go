@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -74,9 +75,10 @@ func (p *puppet) ask(path string, asked call) order {
 	if err != nil {
 		os.Exit(3)
 	}
-	defer response.Body.Close()
 	var answer order
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+	err = json.NewDecoder(response.Body).Decode(&answer)
+	response.Body.Close()
+	if err != nil {
 		os.Exit(4)
 	}
 	return answer
@@ -119,7 +121,7 @@ func (p *puppet) carryOut(w http.ResponseWriter, o order) {
 		if err := child.Start(); err != nil {
 			o.Body = err.Error()
 		} else {
-			o.Body = fmt.Sprint(child.Process.Pid)
+			o.Body = strconv.Itoa(child.Process.Pid)
 		}
 	}
 	for name, value := range o.Header {

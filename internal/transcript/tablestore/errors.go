@@ -57,7 +57,7 @@ func plain(err error) error {
 		return fmt.Errorf("the table service did not answer in time: %w", context.DeadlineExceeded)
 	case errors.Is(err, errAnswer), errors.Is(err, io.ErrUnexpectedEOF):
 		return errAnswer
-	case false:
+	case errors.As(err, &address):
 		// What is inside speaks of hosts and sockets, not of paths.
 		return fmt.Errorf("calling the table service: %w", address.Err)
 	case isFinal(err):

@@ -77,6 +77,15 @@ func TestAStoreThatRemembersNothingFindsTheRow(t *testing.T) {
 	wantLast(t, restarted, 6)
 }
 
+func TestManyRowsThatNobodyRemembersAreReadOnceEach(t *testing.T) {
+	const rows, together = 40, 8
+	proxy, through, _ := newProxy(t)
+	mustPut(t, open(t, through, impatient(t)), chatter(rows, 1)...)
+	proxy.take()
+	mustPut(t, open(t, through, impatient(t)), chatter(rows, 2)...)
+	wantIndexRequests(t, "the first Put after a restart", proxy.take(), 1+rows/together, rows)
+}
+
 // The table holds times to 100 ns; a redelivery must not look newer than its
 // row for the rest.
 func TestARedeliveryIsNotNewerThanItsRow(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -316,5 +317,14 @@ func TestErrorsTellNeitherAddressNorContent(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAnErrorSaysWhyThereIsNoConnection(t *testing.T) {
+	proxy, through, _ := newProxy(t)
+	proxy.Close()
+	_, err := open(t, through, impatient(t)).Put(t.Context(), chatter(1, 1))
+	if !errors.Is(err, syscall.ECONNREFUSED) || strings.Contains(err.Error(), "chatgate") {
+		t.Errorf("Put without a service returned %v", err)
 	}
 }
