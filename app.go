@@ -23,6 +23,9 @@ import (
 	"chatgate/internal/visitor"
 )
 
+// version is set by the linker.
+var version = "dev"
+
 // app is the wired program.
 type app struct {
 	handler     http.Handler

@@ -25,9 +25,6 @@ import (
 	"chatgate/internal/settings"
 )
 
-// version is set by the linker.
-var version = "dev" //nolint:gochecknoglobals // the linker sets only variables
-
 // Exit codes other than 0.
 const (
 	exitFailure  = 1
@@ -35,6 +32,7 @@ const (
 )
 
 func main() {
+	tuneCollector(os.Environ())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Environ(), os.Stdout)
 	stop()

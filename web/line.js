@@ -62,7 +62,8 @@ export class Line {
     this.detach();
     const subscriptions = [];
     this.#current = { connection, subscriptions };
-    this.#token = grant.token;
+    // Another tab may have been quicker than the making of this connection.
+    this.renew(grant);
     const lost = () => this.#lose(connection);
     subscriptions.push(
       connection.connectionStatus$.subscribe((status) => this.#onStatus(connection, status)),

@@ -65,7 +65,7 @@ type shownSetting struct{ Name, Value string }
 // settings are the app settings in force. None holds a secret: those are in the
 // vault.
 func (s *site) settings() []shownSetting {
-	var shown []shownSetting
+	shown := make([]shownSetting, 0, len(s.env))
 	for _, entry := range s.env {
 		name, value, _ := strings.Cut(entry, "=")
 		if name == "IDENTITY_HEADER" {

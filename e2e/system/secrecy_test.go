@@ -43,7 +43,7 @@ func TestNothingSecretIsWrittenDown(t *testing.T) {
 		s.canaries.add(each.what, each.text)
 	}
 	const spoken = "canary-of-what-was-said"
-	deliverWithSecrets(t, s, i, given, spoken)
+	deliverWithSecrets(t, s, i, spoken)
 
 	for _, got := range answers {
 		if found := s.canaries.foundIn(got.body + headerText(got.header)); len(found) > 0 {
@@ -135,11 +135,11 @@ func callWhileAllFails(t *testing.T, s *System, a *app, given grant) []answer {
 
 // deliverWithSecrets has activities stored, set aside and fail that hold what may
 // not be stored.
-func deliverWithSecrets(t *testing.T, s *System, i *instance, given grant, spoken string) {
+func deliverWithSecrets(t *testing.T, s *System, i *instance, spoken string) {
 	t.Helper()
 	const credential = "canary-of-a-sign-in"
 	s.canaries.add("credential in an activity", credential)
-	s.TableFaults.Add(faults.Answer(http.StatusServiceUnavailable, "canary-of-an-error").Times(8))
+	s.TableFaults.Add(faults.Answer(http.StatusServiceUnavailable, "canary-of-an-error").Times(3))
 	event := fmt.Sprintf(`{"type":"event","name":"tokens/response","id":"1","conversation":{"id":"c"},"value":{"token":%q}}`, credential)
 	invoke := fmt.Sprintf(`{"type":"invoke","name":"signin/verifyState","id":"2","conversation":{"id":"c"},"value":{"state":%q}}`, credential)
 	i.deliver(t,
@@ -152,7 +152,6 @@ func deliverWithSecrets(t *testing.T, s *System, i *instance, given grant, spoke
 		messageFor("other", "7", event),
 	)
 	i.awaitHealth(t, http.StatusOK)
-	_ = given
 }
 
 func headerText(header http.Header) string {

@@ -35,5 +35,7 @@ func gzipWithin(writer *gzip.Writer, content []byte, limit int) ([]byte, bool) {
 	if err := writer.Close(); err != nil {
 		return nil, false
 	}
-	return compressed.content.Bytes(), true
+	// Records wait for their batch mates: what the buffer grew beyond the content
+	// would wait with them.
+	return bytes.Clone(compressed.content.Bytes()), true
 }

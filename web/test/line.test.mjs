@@ -114,7 +114,14 @@ test('a newer token is handed to the connection in use', () => {
   const connection = fakeConnection();
   line.attach(connection, { token: 'a' });
   line.renew({ conversationId: 'c', token: 'b' });
-  assert.deepEqual(connection.renewed, [{ conversationId: 'c', token: 'b', streamUrl: 'wss://s' }]);
+  assert.deepEqual(connection.renewed.slice(1), [{ conversationId: 'c', token: 'b', streamUrl: 'wss://s' }]);
+});
+
+test('a connection that was made with an older token gets the newest at once', () => {
+  const { line } = newLine();
+  const connection = fakeConnection();
+  line.attach(connection, { conversationId: 'c', token: 'newest' });
+  assert.equal(connection.renewed[0].token, 'newest');
 });
 
 test('a message is sent; one typed while there is no connection waits for the next', async () => {

@@ -35,7 +35,6 @@ type process struct {
 
 // spawn starts program with variables added to this process's environment.
 func spawn(ctx context.Context, program string, arguments []string, variables ...string) (*process, error) {
-	//nolint:gosec // The program is Node from PATH, the script that of the lock file.
 	command := exec.CommandContext(ctx, program, arguments...)
 	command.Env = append(command.Environ(), variables...)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -100,11 +99,10 @@ func (p *process) failure() error {
 	p.mutex.Lock()
 	output := strings.TrimSpace(p.output.String())
 	p.mutex.Unlock()
-	err := fmt.Errorf("it ended (%v) with: %s", p.result, output)
 	if strings.Contains(output, "EADDRINUSE") {
-		return errors.Join(syscall.EADDRINUSE, err)
+		return fmt.Errorf("%w: %s", syscall.EADDRINUSE, output)
 	}
-	return err
+	return fmt.Errorf("it ended with %w: %s", p.result, output)
 }
 
 // kill ends the child with all its own children, and returns when it is gone.

@@ -98,11 +98,11 @@ func (h *Host) serveFunction(w http.ResponseWriter, r *http.Request, f *function
 // 2025.
 func (h *Host) proxy(w *recorder, r *http.Request, current *running) (failure error) {
 	proxy := &httputil.ReverseProxy{
-		Transport:     &patient{supervisor: h.supervisor, worker: current.worker},
+		Transport:     current.transport,
 		FlushInterval: -1,
 		ErrorLog:      log.New(io.Discard, "", 0),
 		Rewrite: func(request *httputil.ProxyRequest) {
-			request.Out.URL.Scheme, request.Out.URL.Host = "http", current.worker.address
+			request.Out.URL.Scheme, request.Out.URL.Host = "http", current.address
 			request.Out.URL.RawQuery = request.In.URL.RawQuery // as it was written
 			request.Out.Host = request.In.Host
 			identify(request.Out.Header, request.In, current.record.ID)
@@ -138,7 +138,7 @@ func (h *Host) forward(w *recorder, r *http.Request, current *running) error {
 	if r.ContentLength > 0 {
 		body = r.Body
 	}
-	target := &url.URL{Scheme: "http", Host: current.worker.address, Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
+	target := &url.URL{Scheme: "http", Host: current.address, Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
 	request, err := http.NewRequestWithContext(r.Context(), r.Method, target.String(), body)
 	if err != nil {
 		return fmt.Errorf("rebuilding the request: %w", err)
@@ -147,7 +147,7 @@ func (h *Host) forward(w *recorder, r *http.Request, current *running) error {
 	request.Host = r.Host
 	copyHeader(request.Header, r.Header)
 	identify(request.Header, r, current.record.ID)
-	response, err := current.worker.client().Do(request)
+	response, err := current.client().Do(request)
 	if err != nil {
 		http.Error(w.ResponseWriter, "", http.StatusInternalServerError)
 		return exchangeError(r.Context(), err)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 )
 
@@ -50,10 +51,23 @@ func newInvocationID() string {
 
 // running is an invocation under way.
 type running struct {
-	worker *worker
-	record Invocation
-	cancel context.CancelCauseFunc
-	timer  *time.Timer // of functionTimeout; nil: none
+	transport *patient
+	address   string
+	record    Invocation
+	cancel    context.CancelCauseFunc
+	timer     *time.Timer // of functionTimeout; nil: none
+}
+
+// client returns the client that the host uses except for proxying. It follows
+// redirects, so that a handler that answers a POST with 301 gets a GET next, but
+// to nobody else than the handler.
+func (r *running) client() *http.Client {
+	return &http.Client{Transport: r.transport, CheckRedirect: func(next *http.Request, via []*http.Request) error {
+		if next.URL.Host != r.address || len(via) >= 10 {
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}}
 }
 
 // begin waits for the handler and starts an invocation of a function. At the end
@@ -66,15 +80,16 @@ func (h *Host) begin(ctx context.Context, name string) (context.Context, *runnin
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	started := &running{
-		worker: current,
-		cancel: cancel,
-		record: Invocation{Function: name, ID: newInvocationID(), Started: time.Now()},
+		transport: &patient{supervisor: h.supervisor, worker: current},
+		address:   current.address,
+		cancel:    cancel,
+		record:    Invocation{Function: name, ID: newInvocationID(), Started: time.Now()},
 	}
 	if timeout := h.script.host.functionTimeout; timeout > 0 {
 		started.timer = time.AfterFunc(timeout, func() {
 			h.logger.Error("Timeout value was exceeded by a function; the handler is killed.", "source", "host", "function", name, "timeout", timeout.String())
-			current.kill(errTimeout)
-			cancel(errTimeout)
+			cancel(errTimeout) // first, so that the invocation learns why
+			h.supervisor.kill(errTimeout)
 		})
 	}
 	return ctx, started, nil

@@ -1,11 +1,17 @@
 package functionshost
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"time"
 )
+
+// exitGrace is how long a handler that has broken a connection may take to be
+// gone.
+const exitGrace = 100 * time.Millisecond
 
 // once is a transport that sends a request at most once. Go's own repeats a GET
 // whose connection breaks before the answer; to a handler that a request has
@@ -37,7 +43,7 @@ func (nothing) Read([]byte) (int, error) { return 0, io.EOF }
 
 // patient is a transport to the handler that waits for the next one where the
 // connection is refused, as the host's proxy does: a request that comes while the
-// handler is being restarted is late, not lost.
+// handler is being restarted is late, not lost. It is for one request at a time.
 type patient struct {
 	supervisor *supervisor
 	worker     *worker
@@ -47,8 +53,8 @@ type patient struct {
 func (p *patient) RoundTrip(request *http.Request) (*http.Response, error) {
 	request = request.Clone(request.Context())
 	if request.Body != nil {
-		// A transport closes the body of a request that it could not send. The proxy
-		// closes it in the end.
+		// A transport closes the body of a request that it could not send; the one who
+		// made the request closes it in the end.
 		request.Body = io.NopCloser(request.Body)
 	}
 	for {
@@ -69,5 +75,17 @@ func (p *patient) RoundTrip(request *http.Request) (*http.Response, error) {
 			return nil, errors.Join(err, acquireErr)
 		}
 		p.worker = next
+	}
+}
+
+// awaitExit waits for the end of a handler that has broken a connection: it may be
+// about to go, and what is sent to it meanwhile would be lost as well.
+func (p *patient) awaitExit(ctx context.Context) {
+	timer := time.NewTimer(exitGrace)
+	defer timer.Stop()
+	select {
+	case <-p.worker.leaving:
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }

@@ -2,6 +2,7 @@ package functionshost
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,18 +96,16 @@ func (h *Host) invoke(ctx context.Context, current *running, f *function, messag
 // post sends an invocation to the handler: POST /<function name>.
 func (h *Host) post(ctx context.Context, current *running, f *function, body []byte, fault Fault) (answer, error) {
 	if fault.kind == killHandler {
-		ctx = h.killDuring(ctx, current, fault.when)
+		ctx = h.killDuring(ctx, fault.when)
 	}
 	request, err := h.invocationRequest(ctx, current, f, body, fault)
 	if err != nil {
 		return answer{}, err
 	}
-	response, err := current.worker.client().Do(request)
+	response, err := current.client().Do(request)
 	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
-		return answer{}, fmt.Errorf("invoking the handler: %w", err)
+		current.transport.awaitExit(ctx)
+		return answer{}, fmt.Errorf("invoking the handler: %w", cmp.Or(context.Cause(ctx), err))
 	}
 	defer func() { _ = response.Body.Close() }()
 	current.record.Status = response.StatusCode
@@ -116,7 +115,7 @@ func (h *Host) post(ctx context.Context, current *running, f *function, body []b
 }
 
 func (h *Host) invocationRequest(ctx context.Context, current *running, f *function, body []byte, fault Fault) (*http.Request, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+current.worker.address+"/"+f.name, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+current.address+"/"+f.name, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("invoking the handler: %w", err)
 	}
@@ -135,16 +134,16 @@ func (h *Host) invocationRequest(ctx context.Context, current *running, f *funct
 }
 
 // killDuring arranges for the handler's death during the invocation.
-func (h *Host) killDuring(ctx context.Context, current *running, when <-chan struct{}) context.Context {
+func (h *Host) killDuring(ctx context.Context, when <-chan struct{}) context.Context {
 	if when == nil {
 		return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-			WroteRequest: func(httptrace.WroteRequestInfo) { current.worker.kill(errKilled) },
+			WroteRequest: func(httptrace.WroteRequestInfo) { h.supervisor.kill(errKilled) },
 		})
 	}
 	h.background.Go(func() {
 		select {
 		case <-when:
-			current.worker.kill(errKilled)
+			h.supervisor.kill(errKilled)
 		case <-ctx.Done():
 		}
 	})

@@ -186,15 +186,3 @@ func (w *worker) ending() (code int, how string, cause error) {
 	defer w.mu.Unlock()
 	return w.command.ProcessState.ExitCode(), w.command.ProcessState.String(), w.cause
 }
-
-// client returns the client that the host uses except for proxying. It follows
-// redirects, so that a handler that answers a POST with 301 gets a GET next, but
-// to nobody else than the handler.
-func (w *worker) client() *http.Client {
-	return &http.Client{Transport: once{w.transport}, CheckRedirect: func(next *http.Request, via []*http.Request) error {
-		if next.URL.Host != w.address || len(via) >= 10 {
-			return http.ErrUseLastResponse
-		}
-		return nil
-	}}
-}

@@ -73,7 +73,7 @@ func secondProcess(t *testing.T, task, path string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	process := exec.CommandContext(t.Context(), program) //nolint:gosec // this test program itself
+	process := exec.CommandContext(t.Context(), program)
 	process.Env = append(os.Environ(), taskVariable+"="+task, pathVariable+"="+path)
 	return process
 }

@@ -40,7 +40,7 @@ func (s subject) dialogue(t *testing.T, conversation string, turns int) []transc
 
 func groupingMakesNoDifference(t *testing.T, s subject) {
 	const seed = 20261121
-	random := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // a repeatable order is wanted, not a secret one
+	random := rand.New(rand.NewPCG(seed, seed))
 	clean := s.dialogue(t, "conversation", 24)
 	s.must(t, clean...)
 	wantRows, wantIndex := s.activities(t, "conversation"), s.conversations(t)

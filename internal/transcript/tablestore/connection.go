@@ -8,8 +8,6 @@ import (
 // emulatorConnection is what UseDevelopmentStorage=true stands for: the
 // emulator's one account, whose key is public
 // (https://learn.microsoft.com/azure/storage/common/storage-connect-azurite).
-//
-//nolint:gosec // The key opens nothing but an emulator on the same machine.
 const emulatorConnection = "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;" +
 	"AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;" +
 	"TableEndpoint=http://127.0.0.1:10002/devstoreaccount1;"

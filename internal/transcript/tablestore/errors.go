@@ -87,13 +87,12 @@ func signInFailure(err error) error {
 // cannot write into the log.
 func safeCode(code string) string {
 	const longest = 64
-	odd := func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9')
+	for _, r := range code {
+		if isLetter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'; !isLetter {
+			return ""
+		}
 	}
-	if len(code) > longest || strings.ContainsFunc(code, odd) {
-		return ""
-	}
-	return code
+	return code[:min(len(code), longest)]
 }
 
 // hasCode reports whether the service answered with one of codes.

@@ -258,7 +258,7 @@ func failedPosition(err error, count int) int {
 // pause waits longer after each conflict, and not as long as other writers do.
 func pause(ctx context.Context, conflicts int) error {
 	longest := min(maxConflictDelay, conflictDelay<<min(conflicts, 10))
-	timer := time.NewTimer(rand.N(longest))
+	timer := time.NewTimer(rand.N(longest)) //nolint:gosec // a length of time is no secret
 	defer timer.Stop()
 	select {
 	case <-timer.C:

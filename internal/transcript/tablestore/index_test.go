@@ -3,6 +3,7 @@ package tablestore_test
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +17,7 @@ import (
 
 // said is an activity of one conversation, n seconds past noon.
 func said(n int) transcript.Record {
-	return message("conversation", fmt.Sprint(n), noon().Add(time.Duration(n)*time.Second), fmt.Sprint("turn ", n))
+	return message("conversation", strconv.Itoa(n), noon().Add(time.Duration(n)*time.Second), fmt.Sprint("turn ", n))
 }
 
 // countIndex counts the requests that write and that read rows of the index.

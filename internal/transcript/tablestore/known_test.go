@@ -1,7 +1,7 @@
 package tablestore
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -11,11 +11,11 @@ import (
 )
 
 func keyOf(i int) transcript.Key {
-	return transcript.Key{Partition: "day", Row: fmt.Sprint(i)}
+	return transcript.Key{Partition: "day", Row: strconv.Itoa(i)}
 }
 
 func rowOf(i int, text string) indexRow {
-	row := indexRow{etag: azcore.ETag(fmt.Sprint(i))}
+	row := indexRow{etag: azcore.ETag(strconv.Itoa(i))}
 	row.summary.LastText = text
 	return row
 }

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -28,7 +31,7 @@ func chatter(conversations, rows int) []transcript.Record {
 	for row := range rows {
 		for i := range conversations {
 			conversation := fmt.Sprintf("conversation%d", i)
-			records = append(records, message(conversation, fmt.Sprint(row), noon().Add(time.Duration(row)*time.Second), fmt.Sprint("turn ", row)))
+			records = append(records, message(conversation, strconv.Itoa(row), noon().Add(time.Duration(row)*time.Second), fmt.Sprint("turn ", row)))
 		}
 	}
 	return records
@@ -326,5 +329,36 @@ func TestAnErrorSaysWhyThereIsNoConnection(t *testing.T) {
 	_, err := open(t, through, impatient(t)).Put(t.Context(), chatter(1, 1))
 	if !errors.Is(err, syscall.ECONNREFUSED) || strings.Contains(err.Error(), "chatgate") {
 		t.Errorf("Put without a service returned %v", err)
+	}
+}
+
+func TestRequestsUnderWayAreBounded(t *testing.T) {
+	const bound = 3
+	proxy, through, _ := newProxy(t)
+	options := impatient(t)
+	options.Parallelism = bound
+	store := open(t, through, options)
+	mustPut(t, store, chatter(1, 1)...)
+	var underWay, most atomic.Int64
+	proxy.failWhen(func(request) fault {
+		return func(w http.ResponseWriter, r *http.Request, service http.Handler) {
+			now := underWay.Add(1)
+			defer underWay.Add(-1)
+			for seen := most.Load(); now > seen && !most.CompareAndSwap(seen, now); seen = most.Load() {
+			}
+			service.ServeHTTP(w, r)
+		}
+	})
+	var callers sync.WaitGroup
+	for range 2 {
+		callers.Go(func() {
+			if _, err := store.Put(t.Context(), chatter(20, 2)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	callers.Wait()
+	if got := most.Load(); got < 2 || got > bound {
+		t.Errorf("at most %d requests were under way, want several and at most %d", got, bound)
 	}
 }

@@ -21,7 +21,7 @@ import (
 // fullActivity is an activity whose gzip nearly fills a row.
 func fullActivity(t *testing.T) (activity, compressed []byte) {
 	t.Helper()
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // filler, not a secret
+	random := rand.New(rand.NewPCG(1, 2))
 	text := make([]byte, 1_300_000)
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 	for i := range text {

@@ -3,8 +3,8 @@ package tablestore_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +51,7 @@ func TestTrapTransactionsKeepToTheLimits(t *testing.T) {
 	records := chatter(3, 101)
 	records = append(records, message("twice", "1", noon(), "first"), message("twice", "1", noon(), "last"))
 	for i := range 13 { // <, > and & take six bytes each as aztables encodes them
-		record := message("markup", fmt.Sprint(i), noon().Add(time.Duration(i)*time.Hour), strings.Repeat("<&>", 10_000))
+		record := message("markup", strconv.Itoa(i), noon().Add(time.Duration(i)*time.Hour), strings.Repeat("<&>", 10_000))
 		record.Activity = []byte(`{"type":"message","text":"` + strings.Repeat("<", 30_000) + `"}`)
 		records = append(records, record)
 	}
