@@ -15,7 +15,7 @@ const (
 	// collects sooner, so that the generous collectAt does not let a large batch
 	// take a multiple of what it needs. The smallest instances have 512 MB for
 	// the host and the handler together.
-	memoryLimit = 256 << 20
+	memoryLimit = 192 << 20
 )
 
 // tuneCollector sets how the garbage collector trades memory for processor time,

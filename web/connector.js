@@ -17,6 +17,7 @@ const LASTING_MS = 10_000;
 export class Connector {
   #tokens;
   #createDirectLine;
+  #prepare;
   #locale;
   #fetch;
   #clock;
@@ -29,15 +30,18 @@ export class Connector {
   /**
    * @param {object} options
    * @param {import('./tokens.js').Tokens} options.tokens
-   * @param {(options: object) => object | Promise<object>} options.createDirectLine Web Chat's
+   * @param {(options: object) => object} options.createDirectLine Web Chat's
+   * @param {() => Promise<unknown>} options.prepare what must be there before a
+   *   conversation is opened
    * @param {string} [options.locale]
    * @param {typeof globalThis.fetch} options.fetch
    * @param {import('./clock.js').Clock} options.clock
    * @param {Window} options.window
    */
-  constructor({ tokens, createDirectLine, locale, fetch, clock, window }) {
+  constructor({ tokens, createDirectLine, prepare, locale, fetch, clock, window }) {
     this.#tokens = tokens;
     this.#createDirectLine = createDirectLine;
+    this.#prepare = prepare;
     this.#locale = locale;
     this.#fetch = fetch;
     this.#clock = clock;
@@ -84,7 +88,7 @@ export class Connector {
    *   streaming: settled when the stream is open, or was refused
    */
   async connect({ conversationId, token, domain, streamUrl, referenceGrammarId, watermark }, onClosed) {
-    const connection = await this.#createDirectLine({ conversationId, token, domain, streamUrl, watermark });
+    const connection = this.#createDirectLine({ conversationId, token, domain, streamUrl, watermark });
     connection.referenceGrammarId ??= referenceGrammarId;
     const { report, streaming } = this.#watchStream(onClosed);
     const Socket = await this.#socketClass(conversationId, watermark, report);
@@ -103,6 +107,7 @@ export class Connector {
   }
 
   async #enter(grant, seen) {
+    await this.#prepare();
     const watermark = grant.conversationId === seen.conversationId ? seen.watermark : undefined;
     const { change, ...opened } = await openConversation({
       grant,

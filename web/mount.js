@@ -94,7 +94,8 @@ export class Chat {
       assistant,
       locale,
       window: this.#window,
-      createDirectLine: async (options) => (await this.#load()).createDirectLine(options)
+      prepare: () => this.#load(),
+      createDirectLine: (options) => this.#webChat.createDirectLine(options)
     });
     this.#session.addEventListener('change', () => this.#onChange());
     this.#onChange();

@@ -61,13 +61,15 @@ export class Session extends EventTarget {
    * @param {object} options
    * @param {string} options.api URL of the API, such as https://app.example/api
    * @param {string} [options.assistant] may be left out where the server has one
-   * @param {(options: object) => object | Promise<object>} options.createDirectLine Web Chat's
+   * @param {(options: object) => object} options.createDirectLine Web Chat's
+   * @param {() => Promise<unknown>} [options.prepare] what must be there before a
+   *   conversation is opened; awaited again after it failed
    * @param {string} [options.locale]
    * @param {Window} [options.window]
    * @param {typeof globalThis.fetch} [options.fetch]
    * @param {import('./clock.js').Clock} [options.clock]
    */
-  constructor({ api, assistant, createDirectLine, locale, window = globalThis.window, fetch, clock = systemClock }) {
+  constructor({ api, assistant, createDirectLine, prepare = async () => {}, locale, window = globalThis.window, fetch, clock = systemClock }) {
     super();
     const base = api.replace(/\/+$/, '');
     const name = `${base}|${assistant ?? ''}`;
@@ -83,7 +85,7 @@ export class Session extends EventTarget {
       name,
       onGrant: (grant) => this.#onGrant(grant)
     });
-    this.#connector = new Connector({ tokens: this.#tokens, createDirectLine, locale, fetch: request, clock, window });
+    this.#connector = new Connector({ tokens: this.#tokens, createDirectLine, prepare, locale, fetch: request, clock, window });
     const { started, conversationId } = this.#tokens.grant ?? {};
     if (started) this.#conversationId = conversationId;
   }

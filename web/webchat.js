@@ -9,6 +9,9 @@ import { Problem } from './problem.js';
 /** @type {Map<string, Promise<object>>} by URL: two chats on a page share the bundle */
 const loading = new Map();
 
+/** @type {Map<string, number>} by URL */
+const failures = new Map();
+
 /**
  * Web Chat itself: the page's own if it has brought one, else the bundle.
  *
@@ -22,9 +25,12 @@ export async function loadWebChat({ bundle, nonce, window }) {
   if (window.WebChat?.createDirectLine) return window.WebChat;
   const { url, integrity } = bundle.url ? bundle : await pinnedBundle(window);
   if (!loading.has(url)) {
-    const script = addScript({ url, integrity, nonce, window });
+    const script = addScript({ address: freshAddress(url), integrity, nonce, window });
     loading.set(url, script);
-    script.catch(() => loading.delete(url));
+    script.catch(() => {
+      loading.delete(url);
+      failures.set(url, (failures.get(url) ?? 0) + 1);
+    });
   }
   return loading.get(url);
 }
@@ -44,7 +50,14 @@ async function pinnedBundle(window) {
   }
 }
 
-function addScript({ url, integrity, nonce, window }) {
+// A file that came damaged stays in the browser's cache, under its address.
+function freshAddress(url) {
+  const address = new URL(url);
+  if (failures.has(url)) address.searchParams.set('attempt', failures.get(url));
+  return address.href;
+}
+
+function addScript({ address, integrity, nonce, window }) {
   const { document } = window;
   return new Promise((resolve, reject) => {
     const script = document.createElement('script');
@@ -60,7 +73,7 @@ function addScript({ url, integrity, nonce, window }) {
       // A hash can be checked only where the other site lets the content be read.
       script.crossOrigin = 'anonymous';
     }
-    script.src = url;
+    script.src = address;
     document.head.append(script);
   });
 }

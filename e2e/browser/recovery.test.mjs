@@ -153,7 +153,7 @@ test('the conversation goes while it is open: the next message is in a new one',
 test('a Web Chat that is not the pinned file is not run', async (t) => {
   const page = await newPage(await newVisitor(t, suite));
   let isTampered = true;
-  await page.route('**/local/webchat.js', async (route) => {
+  await page.route('**/local/webchat.js*', async (route) => {
     const response = await route.fetch();
     const extra = isTampered ? '\nwindow.tampered = true;' : '';
     return route.fulfill({ response, body: (await response.text()) + extra });

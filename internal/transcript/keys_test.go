@@ -93,6 +93,22 @@ func TestHostileIDsHaveDistinctKeys(t *testing.T) {
 	}
 }
 
+// An id that ends with a mark must not lend it to the next part.
+func TestPartsOfAKeyAreToldApart(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		whole := rapid.StringOfN(rapid.RuneFrom([]rune("a.~=-2E/")), 2, 12, -1).Draw(t, "whole")
+		cut, otherCut := rapid.IntRange(0, len(whole)).Draw(t, "cut"), rapid.IntRange(0, len(whole)).Draw(t, "other cut")
+		mark := rapid.SampledFrom([]int{0, 1}).Draw(t, "drop the character at the cut")
+		parts := func(cut int) (string, string) { return whole[:cut], whole[min(cut+mark, len(whole)):] }
+		assistant, conversation := parts(cut)
+		otherAssistant, otherConversation := parts(otherCut)
+		same := assistant == otherAssistant && conversation == otherConversation
+		if same != (ConversationPartition(assistant, conversation) == ConversationPartition(otherAssistant, otherConversation)) {
+			t.Fatalf("%q with %q and %q with %q: same %v", assistant, conversation, otherAssistant, otherConversation, same)
+		}
+	})
+}
+
 func TestAnyIDSurvivesInItsKey(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		id := anyID().Draw(t, "id")

@@ -22,6 +22,8 @@ func TestCredentialsAreReplacedAndNothingElse(t *testing.T) {
 		{"a harmless name last", `{"type":"invoke","name":"signin/x","name":"harmless","value":"SECRET"`, `{"type":"invoke","name":"signin/x","name":"harmless","value":{"redacted":true}`},
 		{"a harmless name first", `{"type":"invoke","name":"harmless","name":"signin/x","value":"SECRET"`, `{"type":"invoke","name":"harmless","name":"signin/x","value":{"redacted":true}`},
 		{"a harmless type last", `{"type":"invoke","type":"message","name":"signin/x","value":"SECRET"`, `{"type":"invoke","type":"message","name":"signin/x","value":{"redacted":true}`},
+		{"a harmless type last, of an event", `{"type":"event","type":"message","name":"tokens/response","value":"SECRET"`, `{"type":"event","type":"message","name":"tokens/response","value":{"redacted":true}`},
+		{"a harmless name last, of an event", `{"type":"event","name":"tokens/response","name":"x","value":"SECRET"`, `{"type":"event","name":"tokens/response","name":"x","value":{"redacted":true}`},
 		{"a type in other letter case", `{"type":"message","TYPE":"event","name":"tokens/response","value":"SECRET"`, `{"type":"message","TYPE":"event","name":"tokens/response","value":{"redacted":true}`},
 		{"redacted already", `{"type":"invoke","name":"signin/x","value":{"redacted":true}`, `{"type":"invoke","name":"signin/x","value":{"redacted":true}`},
 		{"no value", `{"type":"invoke","name":"signin/x"`, `{"type":"invoke","name":"signin/x"`},

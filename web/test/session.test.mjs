@@ -56,7 +56,7 @@ function world(rules = {}) {
     sockets,
     lines: [],
     behaviour: { opens: true },
-    openPage() {
+    openPage(options = {}) {
       const { area, events } = browser.tab();
       class WebSocket extends EventTarget {
         constructor(url) {
@@ -73,7 +73,7 @@ function world(rules = {}) {
       const document = Object.assign(new EventTarget(), { visibilityState: 'visible' });
       const navigator = { onLine: true, locks: browser.locks };
       const window = Object.assign(events, { document, navigator, WebSocket, localStorage: area });
-      const session = new Session({ api: 'https://app.example/api/', createDirectLine, window, fetch: server.fetch, clock });
+      const session = new Session({ api: 'https://app.example/api/', createDirectLine, window, fetch: server.fetch, clock, ...options });
       const states = [];
       session.addEventListener('change', () => states.at(-1) !== session.state.name && states.push(session.state.name));
       const activities = [];
@@ -152,6 +152,23 @@ test('refused for good: no endless loop, tried again with growing pauses', async
   const before = w.server.calls.length;
   await w.clock.advance(10 * 60_000);
   assert.ok(w.server.calls.length - before < 6 * 16, `${w.server.calls.length - before} calls in ten minutes`);
+});
+
+test('what must be there before is awaited, and tried again, before a conversation is opened', async () => {
+  const w = world();
+  let attempts = 0;
+  const { session } = w.openPage({
+    prepare: async () => {
+      attempts += 1;
+      if (attempts === 1) throw new Error('not loaded');
+    }
+  });
+  session.start();
+  await settle();
+  assert.equal(session.state.name, 'away');
+  assert.equal(w.server.count(START), 0);
+  await w.clock.advance(1_000);
+  assert.equal(session.state.name, 'ready');
 });
 
 test('the service is away: told, tried again by itself, and by hand at once', async () => {

@@ -108,7 +108,7 @@ func (h *Host) proxy(w *recorder, r *http.Request, current *running) (failure er
 			identify(request.Out.Header, request.In, current.record.ID)
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			failure = exchangeError(r.Context(), err)
+			failure = fmt.Errorf("passing the request to the handler: %w", current.reason(r.Context(), err))
 			w.WriteHeader(http.StatusBadGateway)
 		},
 	}
@@ -120,15 +120,6 @@ func (h *Host) proxy(w *recorder, r *http.Request, current *running) (failure er
 		w.status = 0 // the 502 is not the handler's
 	}
 	return failure
-}
-
-// exchangeError prefers the reason why the host ended an exchange to the error
-// that the connection got from it.
-func exchangeError(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		err = cause
-	}
-	return fmt.Errorf("passing the request to the handler: %w", err)
 }
 
 // forward rebuilds a request and its answer, as older hosts do: a chunked body
@@ -150,13 +141,13 @@ func (h *Host) forward(w *recorder, r *http.Request, current *running) error {
 	response, err := current.client().Do(request)
 	if err != nil {
 		http.Error(w.ResponseWriter, "", http.StatusInternalServerError)
-		return exchangeError(r.Context(), err)
+		return fmt.Errorf("passing the request to the handler: %w", current.reason(r.Context(), err))
 	}
 	defer func() { _ = response.Body.Close() }()
 	buffered, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		http.Error(w.ResponseWriter, "", http.StatusInternalServerError)
-		return exchangeError(r.Context(), err)
+		return fmt.Errorf("reading the handler's answer: %w", current.reason(r.Context(), err))
 	}
 	copyHeader(w.Header(), response.Header)
 	w.Header().Set("Content-Length", strconv.Itoa(len(buffered)))

@@ -1,12 +1,14 @@
 package functionshost
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -56,6 +58,16 @@ type running struct {
 	record    Invocation
 	cancel    context.CancelCauseFunc
 	timer     *time.Timer // of functionTimeout; nil: none
+	timedOut  atomic.Bool
+}
+
+// reason returns why the host ended an exchange with the handler, or, where it
+// did not, the error that the exchange ended with.
+func (r *running) reason(ctx context.Context, err error) error {
+	if r.timedOut.Load() {
+		return errTimeout
+	}
+	return cmp.Or(context.Cause(ctx), err)
 }
 
 // client returns the client that the host uses except for proxying. It follows
@@ -88,8 +100,9 @@ func (h *Host) begin(ctx context.Context, name string) (context.Context, *runnin
 	if timeout := h.script.host.functionTimeout; timeout > 0 {
 		started.timer = time.AfterFunc(timeout, func() {
 			h.logger.Error("Timeout value was exceeded by a function; the handler is killed.", "source", "host", "function", name, "timeout", timeout.String())
-			cancel(errTimeout) // first, so that the invocation learns why
-			h.supervisor.kill(errTimeout)
+			started.timedOut.Store(true)
+			h.supervisor.kill(errTimeout) // first, so that nothing more is sent to it
+			cancel(errTimeout)
 		})
 	}
 	return ctx, started, nil

@@ -223,7 +223,7 @@ type system struct {
 
 // settings are what the functions of the tests need.
 func settings(leader *leader) []string {
-	return []string{"PATH=" + os.Getenv("PATH"), puppetEnv + "=" + leader.url, "ConversationBus__fullyQualifiedNamespace=local.servicebus.windows.net"}
+	return []string{"PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0", puppetEnv + "=" + leader.url, "ConversationBus__fullyQualifiedNamespace=local.servicebus.windows.net"}
 }
 
 // start starts a host of a script root.

@@ -2,7 +2,6 @@ package functionshost
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -105,7 +104,7 @@ func (h *Host) post(ctx context.Context, current *running, f *function, body []b
 	response, err := current.client().Do(request)
 	if err != nil {
 		current.transport.awaitExit(ctx)
-		return answer{}, fmt.Errorf("invoking the handler: %w", cmp.Or(context.Cause(ctx), err))
+		return answer{}, fmt.Errorf("invoking the handler: %w", current.reason(ctx, err))
 	}
 	defer func() { _ = response.Body.Close() }()
 	current.record.Status = response.StatusCode
