@@ -1,17 +1,11 @@
 #!/usr/bin/env bash
-# Measures the handler of dist/ beside what one would pick instead, and decoding
-# and record building by themselves. docs/performance.md explains the figures.
+# Measures the handler of dist/ beside what one would pick instead and prints a
+# table, which docs/performance.md explains. `-only tokens` measures a part.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-peers=.cache/bench
+programs=.cache/bench
 
-mkdir -p "$peers"
+mkdir -p "$programs"
 # Built as the handler is, so that sizes and starts can be compared.
-CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$peers/" ./e2e/bench/...
-"$peers/bench" -handler dist/handler -peers "$peers" "$@"
-[ $# = 0 ] || exit 0
-
-echo "Decoding an envelope and building records, in one process:"
-echo
-go test -run '^$' -bench '^(BenchmarkDecodeMessages|BenchmarkRecords|BenchmarkLargeActivity|BenchmarkSummarize)$' \
-  -benchmem -benchtime 1s ./internal/invocation ./internal/transcript | grep '^Benchmark'
+CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$programs/" ./e2e/bench/...
+exec "$programs/bench" -handler dist/handler -peers "$programs" "$@"

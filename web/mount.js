@@ -18,13 +18,14 @@ export class Chat {
   #session;
   #webChat;
   #dark;
+  #isFilled = false;
 
   /**
    * @param {object} options
    * @param {string} options.api URL of the API, such as https://app.example/api
    * @param {string} [options.assistant]
    * @param {Element} [options.target]
-   * @param {boolean} [options.open] opens the launcher's panel at once
+   * @param {boolean} [options.open] opens the launcher's panel at once, phones excepted
    * @param {Partial<import('./webchat.js').Bundle>} [options.webChat]
    * @param {string} [options.locale]
    * @param {string} [options.title]
@@ -32,7 +33,7 @@ export class Chat {
    * @param {Window} [options.window]
    */
   constructor(options) {
-    const { window = globalThis.window, locale, target, title, nonce, open } = options;
+    const { window = globalThis.window, locale, target, title, nonce } = options;
     this.#window = window;
     this.#options = { ...options, locale: locale || window.document.documentElement.lang || window.navigator.language };
     this.#dark = window.matchMedia('(prefers-color-scheme: dark)');
@@ -52,7 +53,7 @@ export class Chat {
     });
     this.#dark.addEventListener('change', this.#render);
     if (target) this.#start();
-    else if (open || this.#wasOpen()) this.#view.open({ takeFocus: false });
+    else if (this.#shouldBeOpen()) this.#view.openQuietly();
   }
 
   /** The element on the page; events `chatgate` that rise from it carry the session's state. */
@@ -115,45 +116,42 @@ export class Chat {
     this.element.dispatchEvent(new CustomEvent('chatgate', { detail: state, bubbles: true, composed: true }));
   }
 
-  #isFilled = false;
-
   #fill() {
     this.#isFilled = true;
+    const isAwaited = !this.#view.isInline && this.#window.document.activeElement === this.element;
     this.#view.reveal();
     this.#render();
+    if (isAwaited) this.#view.focus();
   }
 
   #render = () => {
     if (!this.#isFilled) return;
     const { locale, nonce } = this.#options;
-    const isWaiting = !this.#view.isInline && this.#view.isOpen && this.element.ownerDocument.activeElement === this.element;
-    this.#webChat.renderWebChat(
-      { directLine: this.#session.directLine, locale, nonce, styleOptions: styleOptionsFor(this.#dark.matches) },
-      this.#view.webChat
-    );
-    if (isWaiting) this.#view.focus();
+    const styleOptions = styleOptionsFor(this.#dark.matches);
+    this.#webChat.renderWebChat({ directLine: this.#session.directLine, locale, nonce, styleOptions }, this.#view.webChat);
   };
 
-  // For the tab, not the browser: a chat opened on one page stays open on the next.
-  #openKey() {
+  // For the tab, not the browser: a chat opened on one page stays open on the
+  // next, and one that was closed stays closed.
+  get #openKey() {
     const { api, assistant = '' } = this.#options;
     return `chatgate:${api}|${assistant}:open`;
   }
 
-  #wasOpen() {
+  #shouldBeOpen() {
     try {
-      return this.#window.sessionStorage.getItem(this.#openKey()) !== null;
+      const remembered = this.#window.sessionStorage.getItem(this.#openKey);
+      return remembered === null ? this.#options.open : remembered === 'yes';
     } catch {
-      return false;
+      return this.#options.open;
     }
   }
 
   #rememberOpen(isOpen) {
     try {
-      if (isOpen) this.#window.sessionStorage.setItem(this.#openKey(), '');
-      else this.#window.sessionStorage.removeItem(this.#openKey());
+      this.#window.sessionStorage.setItem(this.#openKey, isOpen ? 'yes' : 'no');
     } catch {
-      // Blocked storage: the next page begins with the chat closed.
+      // Blocked storage: the next page begins as the tag says.
     }
   }
 }

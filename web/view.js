@@ -55,18 +55,29 @@ export class View {
     return this.isInline || this.#panel.open;
   }
 
-  /** Shows the panel, and takes the keyboard there unless the page opened it by itself. */
-  open({ takeFocus = true } = {}) {
+  /** Shows the panel and takes the keyboard there. */
+  open() {
     if (this.isOpen) return;
-    this.#launcher.setAttribute('aria-expanded', 'true');
-    if (takeFocus) this.#showAndFocus();
-    // The method would take the keyboard, the attribute does not.
-    else this.#panel.setAttribute('open', '');
-    this.on.onOpen();
+    // On a phone nothing else is to be seen, so nothing else may be reached.
+    if (this.#isPhone) this.#panel.showModal();
+    else this.#panel.show();
+    this.#onOpened();
+    this.focus();
+  }
+
+  /**
+   * Shows the panel without being asked by the visitor: the keyboard stays where
+   * it is, and a phone's screen is not taken.
+   */
+  openQuietly() {
+    if (this.isOpen || this.#isPhone) return;
+    // The method show() would take the keyboard, the attribute does not.
+    this.#panel.setAttribute('open', '');
+    this.#onOpened();
   }
 
   close() {
-    this.#panel.close();
+    if (!this.isInline) this.#panel.close();
   }
 
   /** Takes the keyboard to where one types, or to the panel while there is nothing yet. */
@@ -100,11 +111,13 @@ export class View {
     this.host.remove();
   }
 
-  // On a phone nothing else is to be seen, so nothing else may be reached.
-  #showAndFocus() {
-    if (this.#window.matchMedia(PHONE).matches) this.#panel.showModal();
-    else this.#panel.show();
-    this.focus();
+  get #isPhone() {
+    return this.#window.matchMedia(PHONE).matches;
+  }
+
+  #onOpened() {
+    this.#launcher.setAttribute('aria-expanded', 'true');
+    this.on.onOpen();
   }
 
   #textOf({ name, isRenewed }) {
@@ -114,8 +127,7 @@ export class View {
 
   #build(title, nonce) {
     const shadow = this.host.attachShadow({ mode: 'open' });
-    const style = this.#element('link', { rel: 'stylesheet', href: new URL('widget.css', import.meta.url).href });
-    if (nonce) style.nonce = nonce;
+    const style = this.#styleSheet(nonce);
     const notice = this.#buildNotice();
     const stage = this.#element('div', { class: 'stage' }, this.#element('slot'));
     const label = title || this.#texts.title;
@@ -130,6 +142,17 @@ export class View {
     this.#launcher.setAttribute('aria-haspopup', 'dialog');
     this.#listen();
     shadow.append(style, this.#panel, this.#launcher);
+  }
+
+  // Nothing is shown before it has its looks.
+  #styleSheet(nonce) {
+    const link = this.#element('link', { rel: 'stylesheet', href: new URL('widget.css', import.meta.url).href });
+    const show = () => (this.host.style.visibility = '');
+    this.host.style.visibility = 'hidden';
+    link.addEventListener('load', show);
+    link.addEventListener('error', show);
+    if (nonce) link.nonce = nonce;
+    return link;
   }
 
   #buildNotice() {

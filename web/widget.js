@@ -5,7 +5,7 @@
  *
  * data-assistant          which assistant; may be left out where there is one
  * data-target             selector of the element to chat in; without it a launcher is shown
- * data-open               opens the launcher's panel at once
+ * data-open               opens the launcher's panel at once, phones excepted
  * data-title              heading of the chat
  * data-locale             language tag; otherwise the page's or the browser's
  * data-webchat            URL of Web Chat's bundle in place of the pinned one

@@ -55,8 +55,9 @@ func (c *client) timed(request []byte) (float64, error) {
 	return milliseconds(time.Since(start)), nil
 }
 
-func get(path string) []byte {
-	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path)
+// getRoot is what the Functions host asks until it is answered.
+func getRoot() []byte {
+	return []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 }
 
 func post(path, headers, body string) []byte {

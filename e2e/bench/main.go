@@ -39,7 +39,7 @@ func run(ctx context.Context) (err error) {
 	flag.StringVar(&b.handler, "handler", "dist/handler", "the handler")
 	flag.StringVar(&b.peers, "peers", ".cache/bench", "folder of the built peers")
 	flag.StringVar(&b.nodeDir, "scripts", "e2e/bench/peers", "folder of the peers in Node")
-	only := flag.String("only", "", "one measurement: start, rest, tokens, store or memory")
+	only := flag.String("only", "", "one measurement: start, rest, tokens, store, memory or code")
 	flag.Parse()
 	if b.world, err = newWorld(ctx); err != nil {
 		return fmt.Errorf("starting the stand-ins: %w", err)
@@ -62,6 +62,7 @@ func (b *bench) measure(ctx context.Context, only string) error {
 		{"tokens", b.measureTokens},
 		{"store", b.measureStore},
 		{"memory", b.measureMemory},
+		{"code", b.measureCode},
 	} {
 		if only != "" && only != m.name {
 			continue

@@ -42,7 +42,7 @@ func spawn(ctx context.Context, p program) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the address of a free port: %w", err)
 	}
-	command := exec.CommandContext(ctx, p.path, p.args...)
+	command := exec.CommandContext(ctx, p.path, p.args...) //nolint:gosec // the programs that are measured
 	command.Env = slices.Concat(p.env, []string{"FUNCTIONS_CUSTOMHANDLER_PORT=" + port})
 	command.Stderr = os.Stderr
 	started := time.Now()
@@ -66,7 +66,7 @@ func launch(ctx context.Context, p program) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := process.until200(ctx, get("/")); err != nil {
+	if _, err := process.until200(ctx, getRoot()); err != nil {
 		return nil, errors.Join(err, process.kill())
 	}
 	return process, nil

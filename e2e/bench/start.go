@@ -40,12 +40,12 @@ type contestant struct {
 }
 
 func (b *bench) measureStart(ctx context.Context) error {
-	handler := &contestant{program: b.production(), request: get("/")}
+	handler := &contestant{program: b.production(), request: getRoot()}
 	token := &contestant{program: b.production(), request: tokenRequest()}
-	bare := &contestant{program: b.goServer(), request: get("/")}
+	bare := &contestant{program: b.goServer(), request: getRoot()}
 	all := []*contestant{handler, token, bare}
 	node, hasNode := b.nodeServer()
-	script := &contestant{program: node, request: get("/")}
+	script := &contestant{program: node, request: getRoot()}
 	if hasNode {
 		all = append(all, script)
 	}
@@ -93,13 +93,13 @@ func (b *bench) measureRest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	bareResident, err := idle(ctx, b.goServer(), get("/"))
+	bareResident, err := idle(ctx, b.goServer(), getRoot())
 	if err != nil {
 		return err
 	}
 	beside := fmt.Sprintf("the least net/http server in Go: %s MiB", digits(bareResident))
 	if node, hasNode := b.nodeServer(); hasNode {
-		nodeResident, err := idle(ctx, node, get("/"))
+		nodeResident, err := idle(ctx, node, getRoot())
 		if err != nil {
 			return err
 		}

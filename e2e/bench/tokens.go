@@ -12,8 +12,8 @@ import (
 const (
 	sequentialCalls = 3000
 	connections     = 32
-	loadRounds      = 15
-	roundLength     = time.Second
+	loadRounds      = 30
+	roundLength     = 500 * time.Millisecond
 )
 
 // measureTokens compares GetNewToken with a call of the upstream itself, and with

@@ -78,6 +78,33 @@ func TestKilledAtAnyMomentEveryActivityIsKeptOnce(t *testing.T) {
 	checkKept(t, s, spoken)
 }
 
+// Azure starts instances as the queue grows. Each remembers what it wrote last;
+// what another has written since must not be undone by it.
+func TestInstancesDoNotUndoEachOthersWork(t *testing.T) {
+	t.Parallel()
+	s := newSystemWithTables(t, cloud.Options{})
+	first, second := s.startInstance(t), s.startInstanceOn(t, openBus(t, bus.Options{}))
+	at := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
+	var spoken []sent
+	say := func(minute int) bus.Message {
+		a := sent{ID: fmt.Sprint(minute), Timestamp: at.Add(time.Duration(minute) * time.Minute), Text: fmt.Sprintf("minute %d", minute)}
+		a.Conversation.ID = "c"
+		a.raw = fmt.Sprintf(`{"type":"message","id":%q,"timestamp":%q,"conversation":{"id":"c"},"text":%q}`, a.ID, a.Timestamp.Format(time.RFC3339), a.Text)
+		spoken = append(spoken, a)
+		return message(a.ID, a.raw)
+	}
+	first.deliver(t, say(0))
+	for round := range 5 {
+		minute := 10 * round
+		second.deliver(t, say(minute+20))
+		first.deliver(t, say(minute+15)) // newer than all that it has seen
+		checkIndex(t, s.Tables.rows(t, "conversations"), kept(spoken))
+	}
+	if got := conversation(t, s.Tables.rows(t, "messages"), assistant, "c"); len(got) != len(spoken) {
+		t.Errorf("%d activities stored, want %d", len(got), len(spoken))
+	}
+}
+
 // accident is another thing that happens to an invocation.
 func accident(random *rand.Rand) functionshost.Fault {
 	accidents := []functionshost.Fault{

@@ -57,6 +57,22 @@ func (s *System) startInstanceOn(t *testing.T, namespace *bus.Bus) *instance {
 	return i
 }
 
+// openBus opens a namespace of its own, with the app's queues.
+func openBus(t *testing.T, options bus.Options) *bus.Bus {
+	t.Helper()
+	options.Queues = []bus.QueueOptions{{Name: cloud.ActivityQueue}, {Name: cloud.QuarantineQueue}}
+	opened, err := bus.Open(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := opened.Close(); err != nil {
+			t.Errorf("closing the bus: %v", err)
+		}
+	})
+	return opened
+}
+
 func (i *instance) observe(ended functionshost.Invocation) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -63,14 +63,7 @@ func badMessages() map[string]badMessage {
 func TestWhatCanNeverBeStoredIsSetAsideAndItsMatesAreKept(t *testing.T) {
 	t.Parallel()
 	s := newSystemWithTables(t, cloud.Options{})
-	premium, err := bus.Open(bus.Options{MaxMessageBytes: 4 << 20, Queues: []bus.QueueOptions{
-		{Name: cloud.ActivityQueue}, {Name: cloud.QuarantineQueue},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = premium.Close() })
-	i := s.startInstanceOn(t, premium)
+	i := s.startInstanceOn(t, openBus(t, bus.Options{MaxMessageBytes: 4 << 20})) // as the Premium tier takes them
 
 	bad := badMessages()
 	var batch []bus.Message

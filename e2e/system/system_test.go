@@ -2,8 +2,10 @@ package system_test
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -131,8 +133,27 @@ func (c *canaries) add(what, text string) {
 	}
 }
 
-// foundIn names the canaries that a text holds.
+// base64Form is a run of base64 that may hold something.
+var base64Form = regexp.MustCompile(`[A-Za-z0-9+/_-]{12,}`)
+
+// disguised is a text and whatever in it is base64, decoded.
+func disguised(text string) string {
+	var all strings.Builder
+	all.WriteString(text)
+	for _, run := range base64Form.FindAllString(text, -1) {
+		for _, alphabet := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+			if decoded, err := alphabet.DecodeString(run); err == nil {
+				all.WriteByte('\n')
+				all.Write(decoded)
+			}
+		}
+	}
+	return all.String()
+}
+
+// foundIn names the canaries that a text holds, in plain or in base64.
 func (c *canaries) foundIn(text string) []string {
+	text = disguised(text)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var found []string

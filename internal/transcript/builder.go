@@ -47,7 +47,7 @@ func (b *builder) record(found *activity, position int) (record Record, fits boo
 	column := found.id.columnOf(id)
 	if id == "" {
 		id = b.derivedID(position)
-		column = id
+		column = strings.ToValidUTF8(id, string(utf8.RuneError))
 	}
 	record = Record{
 		Key:            Key{Partition: b.partition(conversation), Row: activityRow(id, at)},

@@ -31,7 +31,7 @@ func TestCredentialsAreReplacedAndNothingElse(t *testing.T) {
 		{"another event", `{"type":"event","name":"tokens/request","value":{"kept":1}`, ""},
 		{"an event named as an invoke", `{"type":"event","name":"signin/x","value":{"kept":1}`, ""},
 		{"an invoke named as an event", `{"type":"invoke","name":"tokens/response","value":{"kept":1}`, ""},
-		{"an invoke of another family", `{"type":"invoke","name":"signins/x","value":{"kept":1}`, ""},
+		{"an invoke of another family", `{"type":"invoke","name":"sign/x","value":{"kept":1}`, ""},
 		{"an invoke named without a path", `{"type":"invoke","name":"signin","value":{"kept":1}`, ""},
 		{"a message", `{"type":"message","name":"signin/x","value":{"kept":1}`, ""},
 		{"a name further inside", `{"type":"invoke","channelData":{"name":"signin/x"},"value":{"kept":1}`, ""},

@@ -72,7 +72,7 @@ func TestALargeBodyIsGzippedAndALargerOneDescribed(t *testing.T) {
 	}{
 		{"as it is", noise(maxBody), "body"},
 		{"gzipped", []byte(strings.Repeat("hello ", maxBody/6+1)), "gzip"},
-		{"gzipped 2 MiB", make([]byte, 2<<20), "gzip"},
+		{"gzipped 1 MiB", make([]byte, 1<<20), "gzip"},
 		{"described", noise(maxBody + 1), "described"},
 	}
 	for _, test := range tests {
@@ -164,7 +164,7 @@ func TestCredentialsDoNotReachTheQuarantine(t *testing.T) {
 // A large message is looked through part by part: a name that lies across the
 // edge of a part is found all the same.
 func TestACredentialFarInsideIsFound(t *testing.T) {
-	for before := 64<<10 - 40; before <= 64<<10; before++ {
+	for before := 64<<10 - 40; before <= 64<<10; before += 3 {
 		if _, ok := withoutCredentials([]byte(strings.Repeat("x", before) + `"signin/verifyState"` + strings.Repeat("x", 400))); ok {
 			t.Errorf("after %d bytes a credential was missed", before)
 		}

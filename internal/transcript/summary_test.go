@@ -3,6 +3,7 @@ package transcript
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -17,7 +18,7 @@ func oldTime() time.Time { return time.Unix(0, 0).UTC() }
 func anyRecord() *rapid.Generator[Record] {
 	return rapid.Map(rapid.IntRange(0, 40), func(n int) Record {
 		at := oldTime().Add(time.Duration(n/4) * time.Hour)
-		id := fmt.Sprint(n)
+		id := strconv.Itoa(n)
 		record := Record{
 			Key: NewKey("bankx", "c", id, at), Assistant: "bankx", ConversationID: "c", ActivityID: id, SentAt: at,
 			Text: fmt.Sprint("text ", n), ChannelID: fmt.Sprint("channel ", n%3),

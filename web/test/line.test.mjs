@@ -177,6 +177,21 @@ test('a message to a conversation that is gone: Web Chat is told, and so is the 
   assert.deepEqual(lost, [{ refused: false }]);
 });
 
+test('a message that fails on a connection since replaced does not end the one in use', async () => {
+  const { line, lost } = newLine();
+  let fail;
+  const first = fakeConnection();
+  first.postActivity = () => ({ subscribe: ({ error }) => (fail = error) });
+  line.attach(first, { token: 'a' });
+  send(line);
+  await settle();
+  line.attach(fakeConnection(), { token: 'b' });
+  fail(Object.assign(new Error('gone'), { status: 404 }));
+  await settle();
+  assert.deepEqual(lost, []);
+  assert.equal(line.isAttached, true);
+});
+
 test('the session id for a sign-in link comes from the connection', async () => {
   const { line } = newLine();
   line.attach(fakeConnection(), { token: 'a' });

@@ -277,6 +277,16 @@ test('the token is renewed in time, and the connection in use gets it', async ()
   assert.equal(session.directLine.token, 'token-2');
 });
 
+test('the service is away until the token expires: the visitor is told, not left with a dead chat', async () => {
+  const w = world({ [RENEW]: () => problem(503, 'direct_line_throttled') });
+  const { session } = await readyPage(w);
+  w.server.rules[ISSUE] = () => problem(503, 'secret_unavailable');
+  await w.clock.advance(0.99 * LIFE);
+  assert.equal(session.state.name, 'ready');
+  await w.clock.advance(0.05 * LIFE);
+  assert.equal(session.state.name, 'away');
+});
+
 test('asleep past the expiry: same visitor, a new conversation, without being asked', async () => {
   const w = world();
   const { session } = await readyPage(w);
@@ -305,7 +315,7 @@ test('another tab goes to a new conversation: this one follows', async () => {
   await w.clock.advance(3_000);
   assert.equal(one.session.state.conversationId, 'conversation-2');
   assert.equal(other.session.state.conversationId, 'conversation-2');
-  assert.equal(w.lines.at(-1).conversationId, 'conversation-2');
+  assert.deepEqual(w.lines.slice(-2).map(({ conversationId }) => conversationId), ['conversation-2', 'conversation-2']);
   assert.equal(w.server.count(ISSUE), 2);
 });
 
@@ -339,6 +349,9 @@ test('stopped: nothing runs on, and what is stored stays for the next page', asy
   await w.clock.advance(LIFE);
   assert.equal(w.server.calls.length, calls);
   assert.equal(session.state.name, 'stopped');
+
+  session.addEventListener('change', () => assert.fail('a stopped session speaks'));
+  await readyPage(w);
 });
 
 test('the session tells who and until when, but never the token', async () => {

@@ -208,12 +208,14 @@ test('without locks the newest grant wins in every tab', async () => {
 });
 
 test('a discarded conversation is forgotten, unless another tab has moved on', async () => {
-  const { openTab } = world();
+  const { clock, openTab } = world();
   const [one, other] = [openTab(), openTab()];
   const gone = (await one.fresh()).conversationId;
+  await clock.advance(1_000);
   one.discard(gone);
   const next = await one.fresh();
   other.discard(gone);
+  assert.deepEqual(other.grant, next);
   assert.deepEqual(await other.fresh(), next);
 });
 

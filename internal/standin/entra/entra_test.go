@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,8 +27,20 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// oneTenant is the tenant of the tests that need no other: its key takes long to
+// make. The real client keeps tokens for the life of the process by client id, so
+// tests that count its requests need one of their own.
+var oneTenant = sync.OnceValues(func() (*entra.Tenant, error) { return entra.NewTenant(nil) })
+
 func newTenant(t *testing.T, options *entra.Options) *entra.Tenant {
 	t.Helper()
+	if options == nil {
+		tenant, err := oneTenant()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tenant
+	}
 	tenant, err := entra.NewTenant(options)
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +89,7 @@ func credential(t *testing.T, env map[string]string) azcore.TokenCredential {
 }
 
 func TestTheRealClientGetsATokenForEachResource(t *testing.T) {
-	tenant := newTenant(t, nil)
+	tenant := newTenant(t, &entra.Options{})
 	endpoint, env := start(t, tenant)
 	client := credential(t, env)
 	for _, resource := range []string{"https://vault.azure.net", "https://storage.azure.com"} {
@@ -97,7 +110,7 @@ func TestTheRealClientGetsATokenForEachResource(t *testing.T) {
 }
 
 func TestTheRealClientRetriesAFailingEndpoint(t *testing.T) {
-	endpoint, env := start(t, newTenant(t, nil))
+	endpoint, env := start(t, newTenant(t, &entra.Options{}))
 	endpoint.Faults.Add(faults.Answer(http.StatusInternalServerError, "x").Times(2))
 	client := credential(t, env)
 	if _, err := client.GetToken(t.Context(), policy.TokenRequestOptions{Scopes: []string{"https://vault.azure.net/.default"}}); err != nil {

@@ -254,6 +254,37 @@ func TestWhatTheHandlerStartedEndsWithIt(t *testing.T) {
 	waitGone(t, child)
 }
 
+// TestTheHandlerIsEndedBySIGKILL: the host gives no notice, so that all work must
+// be safe to lose at any instruction.
+func TestTheHandlerIsEndedBySIGKILL(t *testing.T) {
+	working, hold := make(chan struct{}), make(chan struct{})
+	s := start(t, oneFunction, func(call) order { close(working); <-hold; return order{} })
+	defer close(hold)
+	cut := make(chan error, 1)
+	go func() {
+		response, err := http.Get(s.URL() + "/api/Ask")
+		if err == nil {
+			response.Body.Close()
+		}
+		cut <- err
+	}()
+	<-working
+	pid, err := s.HandlerPID(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-cut // with or without a 502
+	http.DefaultClient.CloseIdleConnections()
+	s.leader.mu.Lock()
+	defer s.leader.mu.Unlock()
+	if alive(pid) || s.leader.asked != 0 {
+		t.Errorf("alive: %t, asked to stop %d times", alive(pid), s.leader.asked)
+	}
+}
+
 func TestTheEndOfTheContextEndsTheHost(t *testing.T) {
 	leading := lead(t, nil)
 	ctx, cancel := contextWithCancel(t)

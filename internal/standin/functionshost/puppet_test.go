@@ -10,9 +10,11 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // call is what the handler process was asked, as the test gets to see it.
@@ -65,6 +67,9 @@ func (p *puppet) run() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	terminated := make(chan os.Signal, 1)
+	signal.Notify(terminated, syscall.SIGTERM, os.Interrupt)
+	go func() { <-terminated; p.ask("/asked-to-stop", call{}) }()
 	go func() { _ = http.Serve(listener, p) }()
 	return <-p.exit
 }

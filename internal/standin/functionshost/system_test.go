@@ -107,6 +107,7 @@ type leader struct {
 	onCall   func(call) order
 	started  chan int // gets each start
 	starts   int
+	asked    int // how often the handler was asked to stop
 	received []call
 }
 
@@ -130,6 +131,8 @@ func (s *leader) serve(w http.ResponseWriter, r *http.Request) {
 	case "/start":
 		s.starts++
 		s.started <- s.starts
+	case "/asked-to-stop":
+		s.asked++
 	case "/call":
 		s.received = append(s.received, asked)
 	}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,9 +70,12 @@ type system struct {
 	identity *entra.ManagedIdentity
 }
 
+// oneTenant is the tenant of all tests: its key takes long to make.
+var oneTenant = sync.OnceValues(func() (*entra.Tenant, error) { return entra.NewTenant(nil) })
+
 func start(t *testing.T) *system {
 	t.Helper()
-	tenant, err := entra.NewTenant(nil)
+	tenant, err := oneTenant()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -307,7 +311,7 @@ func TestOnlyTokensOfTheTenantForTheVaultAreLetIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := start(t) // has a tenant of its own
+	s := start(t) // whose tenant is another
 	s.vault.Set("key", "canary")
 	foreign, _, err := tenant.Token(vault.Resource)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -94,7 +95,7 @@ func TestASecondProcessReadsAndWritesMeanwhile(t *testing.T) {
 		t.Fatalf("the second process says %q", lines.Text())
 	}
 	for i := range 20 {
-		put(t, store, said(fmt.Sprint(i), fmt.Sprint("word ", i)))
+		put(t, store, said(strconv.Itoa(i), fmt.Sprint("word ", i)))
 	}
 	put(t, store, said("y", "the question"))
 	var said []string

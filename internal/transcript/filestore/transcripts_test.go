@@ -3,9 +3,9 @@ package filestore_test
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -38,7 +38,7 @@ func TestRealTranscriptsComeBackByteForByte(t *testing.T) {
 			}
 			var messages []transcript.Message
 			for i, activity := range activities {
-				messages = append(messages, transcript.Message{ID: fmt.Sprint(i), Body: activity})
+				messages = append(messages, transcript.Message{ID: strconv.Itoa(i), Body: activity})
 			}
 			wantSame(t, activities, messages)
 			wantSame(t, activities, []transcript.Message{{Body: content}})
