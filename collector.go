@@ -6,9 +6,10 @@ import (
 )
 
 const (
-	// collectAt is GOGC. The handler keeps some 3 MiB alive. At Go's own setting
-	// of 100 it would collect garbage after every 4 MiB, which under load takes a
-	// fifth of its processor time; at 400 it does so after every 16 MiB.
+	// collectAt is GOGC. The handler keeps 1 to 2 MB alive. At Go's own setting of
+	// 100 it would collect garbage whenever the heap has 4 MB, some 50 times a
+	// second under load, and calls would take a fifth longer; at 400 the heap has
+	// 16 MB by then.
 	collectAt = 400
 
 	// memoryLimit is GOMEMLIMIT, in bytes. It does not refuse memory: near it Go

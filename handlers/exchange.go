@@ -71,6 +71,13 @@ func (x *exchange) header() http.Header {
 	return x.writer.Header()
 }
 
+// readWithin bounds how long reading the request's body may take: a client that
+// stalls would hold a connection, and a batch until the host kills the process.
+func (x *exchange) readWithin(limit time.Duration) {
+	// Only a writer that is no connection refuses this, and that cannot stall.
+	_ = http.NewResponseController(x.writer).SetReadDeadline(time.Now().Add(limit))
+}
+
 // writeJSON sends an answer that only programs read.
 func (x *exchange) writeJSON(status int, contentType string, value any) error {
 	body, err := json.Marshal(value)
@@ -130,5 +137,9 @@ func (s *server) report(x *exchange, took time.Duration) {
 	if name == "" {
 		name = "unknown"
 	}
-	s.Logger.LogAttrs(x.request.Context(), level, name, append(attrs, e.details...)...)
+	line := slog.NewRecord(time.Now(), level, name, 0)
+	line.AddAttrs(append(attrs, e.details...)...)
+	// Past the level on purpose: each invocation leaves a line. There is nobody
+	// to tell of a failure to write it.
+	_ = s.Logger.Handler().Handle(x.request.Context(), line)
 }

@@ -9,16 +9,14 @@ func (s *server) getNewToken(x *exchange, rest []string) error {
 	if assistant == "" || err != nil {
 		return err
 	}
+	earlier, err := decodeBody(x, "visitor")
+	if err != nil {
+		return err
+	}
 	if err := s.withinAssistantLimit(assistant); err != nil {
 		return err
 	}
-	var body struct {
-		Visitor string `json:"visitor"`
-	}
-	if err := decodeBody(x, &body); err != nil {
-		return err
-	}
-	grant, err := s.Issuer.Issue(x.request.Context(), assistant, redacted.New(body.Visitor))
+	grant, err := s.Issuer.Issue(x.request.Context(), assistant, redacted.New(earlier))
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -17,10 +18,15 @@ import (
 // flight, and below the queue's lock, which is not renewed for batches.
 const persistTimeout = 100 * time.Second
 
+// envelopeTimeout bounds the reading of a batch, which comes from the same
+// machine.
+const envelopeTimeout = 60 * time.Second
+
 // persistConversation stores a batch of activities. Anything but a 2xx answer
 // brings the whole batch again, so only what may pass is an error; what can
 // never be stored leaves through the output binding.
 func (s *server) persistConversation(x *exchange) error {
+	x.readWithin(envelopeTimeout)
 	received, err := invocation.DecodeMessages(x.request.Body, "activities")
 	if err != nil {
 		return problem.New(problem.BadRequest, "This is not an invocation of PersistConversation by the host.").Because(err)
@@ -28,12 +34,25 @@ func (s *server) persistConversation(x *exchange) error {
 	ctx, cancel := context.WithTimeout(x.request.Context(), persistTimeout)
 	defer cancel()
 	result, err := s.Recorder.Record(ctx, messagesOf(received))
-	s.storeFailing.Store(err != nil)
+	s.noteStore(result, err)
 	if err != nil {
 		return fmt.Errorf("storing %d messages: %w", len(received), err)
 	}
 	x.event.details = append(x.event.details, details(len(received), result)...)
 	return writeResult(x.writer, result)
+}
+
+// noteStore remembers for health whether the store works. A batch of which
+// nothing went to the store says nothing of it, and neither does one that the
+// host gave up.
+func (s *server) noteStore(result transcript.Result, err error) {
+	switch {
+	case errors.Is(err, context.Canceled):
+	case err != nil:
+		s.storeFailing.Store(true)
+	case result.Stored > 0:
+		s.storeFailing.Store(false)
+	}
 }
 
 func messagesOf(received []invocation.Message) []transcript.Message {

@@ -100,6 +100,11 @@ func TestAFailingStoreBringsTheBatchAgain(t *testing.T) {
 		t.Errorf("health does not name the store: %s", body)
 	}
 	w.recorder.failure = nil
+	w.invoke(t, envelope(t, "garbage")) // nothing of it goes to the store
+	if _, body := send(t, w.request(t, http.MethodGet, "/api/Health", "")); !strings.Contains(string(body), "conversation_store") {
+		t.Errorf("a batch without activities heals the store: %s", body)
+	}
+	w.recorder.result.Stored = 1
 	w.invoke(t, envelope(t, "one"))
 	if _, body := send(t, w.request(t, http.MethodGet, "/api/Health", "")); strings.Contains(string(body), "conversation_store") {
 		t.Errorf("health still names the store: %s", body)

@@ -13,13 +13,10 @@ func (s *server) refreshToken(x *exchange, rest []string) error {
 	if assistant == "" || err != nil {
 		return err
 	}
-	var body struct {
-		Token string `json:"token"`
-	}
-	if err := decodeBody(x, &body); err != nil {
+	token, err := decodeBody(x, "token")
+	if err != nil {
 		return err
 	}
-	token := body.Token
 	if bearer, ok := bearerToken(x.request.Header); ok {
 		token = bearer
 	}

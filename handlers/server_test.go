@@ -349,6 +349,7 @@ func TestBodies(t *testing.T) {
 		"an array":                  {"[]", 400, "bad_request"},
 		"null":                      {"null", 400, "bad_request"},
 		"an unknown member":         {`{"user":"me"}`, 400, "bad_request"},
+		"another letter case":       {`{"VISITOR":"x"}`, 400, "bad_request"},
 		"a number":                  {`{"visitor":1,"token":1}`, 400, "bad_request"},
 		"trailing data":             {`{} {}`, 400, "bad_request"},
 		"cut short":                 {`{"visitor":"`, 400, "bad_request"},
@@ -466,6 +467,27 @@ func TestAssistantLimitBoundsIssuesOnly(t *testing.T) {
 	}
 	if response, _ := w.post(t, "/api/RefreshToken", "", "Authorization", "Bearer abc"); response.StatusCode != 200 {
 		t.Errorf("a refresh is refused with %d", response.StatusCode)
+	}
+}
+
+func TestMalformedBodiesDoNotSpendTheAssistantsLimit(t *testing.T) {
+	w := start(t, func(c *handlers.Config) {
+		c.AssistantLimit = ratelimit.New(1, time.Hour, nil)
+	})
+	w.post(t, "/api/GetNewToken", "rubbish")
+	if response, body := w.post(t, "/api/GetNewToken", ""); response.StatusCode != 200 {
+		t.Errorf("%d %s", response.StatusCode, body)
+	}
+}
+
+func TestEveryInvocationLeavesALineWhateverTheLevel(t *testing.T) {
+	log := &lockedBuffer{}
+	w := start(t, func(c *handlers.Config) {
+		c.Logger = slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelError}))
+	})
+	w.post(t, "/api/GetNewToken", "")
+	if !strings.Contains(log.String(), "invocationId") {
+		t.Errorf("log: %q", log)
 	}
 }
 

@@ -3,6 +3,7 @@ package handlers
 import (
 	"bytes"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -18,7 +19,8 @@ func (s *server) site(x *exchange, rest []string) error {
 	if folder, isFolder := s.pages[path+"/"]; isFolder {
 		if !strings.HasSuffix(r.URL.Path, "/") {
 			// The page's own links are relative to its folder.
-			http.Redirect(x.writer, r, "/"+prefix+"/site/"+folder.Path, http.StatusPermanentRedirect)
+			target := url.URL{Path: "/" + prefix + "/site/" + folder.Path, RawQuery: r.URL.RawQuery}
+			http.Redirect(x.writer, r, target.String(), http.StatusPermanentRedirect)
 			return nil
 		}
 		path = folder.Path

@@ -49,6 +49,14 @@ func TestSite(t *testing.T) {
 	}
 }
 
+func TestTheRedirectToAFolderKeepsTheQuery(t *testing.T) {
+	w := startSite(t)
+	response, _ := send(t, w.request(t, http.MethodGet, "/api/site/chat?assistant=bankx", ""))
+	if got := response.Header.Get("Location"); got != "/api/site/chat/?assistant=bankx" {
+		t.Errorf("Location: %q", got)
+	}
+}
+
 func TestScriptsAreForPagesOfEveryOrigin(t *testing.T) {
 	w := startSite(t)
 	response, _ := send(t, w.request(t, http.MethodGet, "/api/site/chatgate.js", "", "Origin", foreign))

@@ -38,6 +38,7 @@ const LIGHT = {
   sendBoxPlaceholderColor: '#5a6472',
   sendBoxBorderTop: 'solid 1px #d9dee7',
   sendBoxButtonColor: '#3c4654',
+  cardPushButtonBackgroundColor: '#0b57d0',
   suggestedActionBackgroundColor: '#ffffff',
   suggestedActionTextColor: '#0b57d0',
   suggestedActionBorderColor: '#0b57d0'
@@ -60,6 +61,9 @@ const DARK = {
   sendBoxButtonShadeColorOnActive: '#363d48',
   sendBoxButtonShadeColorOnDisabled: '#15181d',
   sendBoxButtonKeyboardFocusIndicatorBorderColor: '#a8c7fa',
+  cardEmphasisBackgroundColor: '#363d48',
+  cardPushButtonBackgroundColor: '#a8c7fa',
+  cardPushButtonTextColor: '#062e6f',
   suggestedActionBackgroundColor: '#15181d',
   suggestedActionTextColor: '#a8c7fa',
   suggestedActionBorderColor: '#a8c7fa',

@@ -46,7 +46,7 @@ export class View {
     this.on = on;
     this.isInline = Boolean(target);
     this.webChat = this.#element('div', { class: 'chatgate-webchat' });
-    this.host = this.#element('chatgate-chat', { lang: locale, 'data-place': this.isInline ? 'inline' : 'corner' }, this.webChat);
+    this.host = this.#element('chatgate-chat', { lang: locale, 'data-place': this.isInline ? 'inline' : 'corner' }, this.#styleSheet('webchat.css', nonce), this.webChat);
     this.#build(title, nonce);
     (target ?? window.document.body).append(this.host);
   }
@@ -127,7 +127,8 @@ export class View {
 
   #build(title, nonce) {
     const shadow = this.host.attachShadow({ mode: 'open' });
-    const style = this.#styleSheet(nonce);
+    const style = this.#styleSheet('widget.css', nonce);
+    this.#hideUntilLoaded(style);
     const notice = this.#buildNotice();
     const stage = this.#element('div', { class: 'stage' }, this.#element('slot'));
     const label = title || this.#texts.title;
@@ -144,15 +145,18 @@ export class View {
     shadow.append(style, this.#panel, this.#launcher);
   }
 
-  // Nothing is shown before it has its looks.
-  #styleSheet(nonce) {
-    const link = this.#element('link', { rel: 'stylesheet', href: new URL('widget.css', import.meta.url).href });
+  // Web Chat's own part is not in the shadow tree and has a sheet of its own.
+  #styleSheet(name, nonce) {
+    const link = this.#element('link', { rel: 'stylesheet', href: new URL(name, import.meta.url).href });
+    if (nonce) link.nonce = nonce;
+    return link;
+  }
+
+  #hideUntilLoaded(link) {
     const show = () => (this.host.style.visibility = '');
     this.host.style.visibility = 'hidden';
     link.addEventListener('load', show);
     link.addEventListener('error', show);
-    if (nonce) link.nonce = nonce;
-    return link;
   }
 
   #buildNotice() {

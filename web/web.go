@@ -18,7 +18,7 @@ import (
 // Files are the files to serve, by their paths below /api/site/. chat/index.html
 // is the one that is not served as it is: see [ChatPage].
 //
-//go:embed *.js widget.css webchat.json chat
+//go:embed *.js *.css webchat.json chat
 var Files embed.FS
 
 // Bundle names a version of Web Chat's bundle, the file dist/webchat.js of the
@@ -86,7 +86,7 @@ func ContentSecurityPolicy(webChatURL string, directLineEndpoints ...string) (st
 	if webChatURL == "" {
 		webChatURL = bundle.URL
 	}
-	scripts, err := origin(webChatURL)
+	scripts, err := scriptSource(webChatURL)
 	if err != nil {
 		return "", fmt.Errorf("the URL of Web Chat: %w", err)
 	}
@@ -106,6 +106,20 @@ func ContentSecurityPolicy(webChatURL string, directLineEndpoints ...string) (st
 		"form-action 'none'",
 		"frame-ancestors 'self'",
 	}, "; "), nil
+}
+
+// scriptSource returns the one file as a source: its host may serve others'
+// scripts too. It is "" for a relative URL, which 'self' covers.
+func scriptSource(address string) (string, error) {
+	host, err := origin(address)
+	if err != nil || host == "" {
+		return "", err
+	}
+	parsed, err := url.Parse(address)
+	if err != nil || strings.ContainsAny(parsed.EscapedPath(), ";, '\"") {
+		return "", errors.New("its path does not fit a policy")
+	}
+	return host + parsed.EscapedPath(), nil
 }
 
 // origin returns the scheme and host of an absolute http(s) URL, and "" for a

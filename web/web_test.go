@@ -162,7 +162,7 @@ func TestContentSecurityPolicy(t *testing.T) {
 			endpoints: []string{"https://directline.botframework.com/v3/directline"},
 			want: []string{
 				"default-src 'none'",
-				"script-src 'self' https://cdn.jsdelivr.net",
+				"script-src 'self' https://cdn.jsdelivr.net/npm/botframework-webchat@4.18.1/dist/webchat.js",
 				"connect-src 'self' blob: https://directline.botframework.com wss://directline.botframework.com",
 			},
 		},

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { newPage, newVisitor, refuse, say, screenshot, useBrowser, visit } from './harness.mjs';
+import { INPUT, newPage, newVisitor, refuse, say, screenshot, useBrowser, visit } from './harness.mjs';
 
 const suite = useBrowser();
 
@@ -54,4 +54,17 @@ test('away, in the dark', async (t) => {
   await page.goto(suite.page);
   await page.getByRole('button', { name: 'Try again' }).waitFor();
   await screenshot(page, 'dark-away');
+});
+
+test('cards keep to the colours, light and dark', async (t) => {
+  for (const colorScheme of ['light', 'dark']) {
+    const page = await visit(await newVisitor(t, suite, { colorScheme }), suite);
+    await page.fill(INPUT, 'card');
+    await page.press(INPUT, 'Enter');
+    const button = page.locator('.ac-pushButton').first();
+    await button.waitFor();
+    assert.equal(await button.evaluate((element) => getComputedStyle(element).backgroundColor), 'rgba(0, 0, 0, 0)');
+    await screenshot(page, `cards-${colorScheme}`);
+    assert.deepEqual(page.complaints, []);
+  }
 });

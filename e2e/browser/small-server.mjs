@@ -173,9 +173,15 @@ function say(conversation, activity) {
   conversation.activities.push(told);
   send(conversation.socket, activitySet(conversation, String(number)));
   if (activity.type === 'message' && activity.from.role === 'user') {
-    say(conversation, { type: 'message', text: `You said: ${activity.text}`, from: { id: 'bot', role: 'bot' }, replyToId: id });
+    say(conversation, { type: 'message', from: { id: 'bot', role: 'bot' }, replyToId: id, ...botAnswer(activity.text) });
   }
   return id;
+}
+
+function botAnswer(text) {
+  if (text !== 'card') return { text: `You said: ${text}` };
+  const content = { type: 'AdaptiveCard', version: '1.3', body: [{ type: 'Input.Text', id: 'remark', placeholder: 'Fine' }], actions: [{ type: 'Action.Submit', title: 'Send' }] };
+  return { text: 'A card with a [link](https://example.org/):', attachments: [{ contentType: 'application/vnd.microsoft.card.adaptive', content }] };
 }
 
 // --- WebSocket, text frames to the browser only (RFC 6455); what comes is ignored

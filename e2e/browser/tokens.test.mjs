@@ -7,6 +7,9 @@ const suite = useBrowser();
 
 const MINUTE = 60_000;
 
+// Shorter than the widget's limit for one call, which the turned clock counts too.
+const STEP = 7_000;
+
 /** The sample page with a clock that the test turns. */
 async function visitWithClock(t) {
   const page = await newPage(await newVisitor(t, suite));
@@ -37,7 +40,7 @@ test('the token is renewed well before it expires, in the same conversation', as
   assert.equal(calls.renewed, 0);
 
   const renewed = page.waitForResponse(/RefreshToken/);
-  for (let passed = 0; passed < 0.12 * life; passed += MINUTE) await page.clock.fastForward(MINUTE);
+  for (let passed = 0; calls.renewed === 0 && passed < 0.12 * life; passed += STEP) await page.clock.fastForward(STEP);
   await renewed;
   assert.deepEqual(calls, { issued: 1, renewed: 1 });
   await say(page, 'with the new token');
@@ -120,6 +123,9 @@ test('the service is away when the token is due: the chat goes on with the old o
 
   const renewed = page.waitForResponse((response) => response.url().includes('RefreshToken') && response.ok());
   await fault.end();
-  for (let passed = 0; passed < 3; passed += 1) await page.clock.fastForward(MINUTE);
+  for (let passed = 0, done = false; !done && passed < 3 * MINUTE; passed += STEP) {
+    await page.clock.fastForward(STEP);
+    done = await Promise.race([renewed.then(() => true), page.evaluate(() => false)]);
+  }
   await renewed;
 });

@@ -23,7 +23,7 @@ import (
 const (
 	crashConversations = 24
 	crashActivities    = 20 // in each conversation
-	crashes            = 20
+	crashes            = 16
 )
 
 // Two instances share a queue. Their handlers are killed while they work: before
@@ -83,7 +83,7 @@ func TestKilledAtAnyMomentEveryActivityIsKeptOnce(t *testing.T) {
 func TestInstancesDoNotUndoEachOthersWork(t *testing.T) {
 	t.Parallel()
 	s := newSystemWithTables(t, cloud.Options{})
-	first, second := s.startInstance(t), s.startInstanceOn(t, openBus(t, bus.Options{}))
+	first, second := s.startInstance(t), s.startInstanceUnder(t, functionshost.Options{Bus: openBus(t, bus.Options{})})
 	at := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
 	var spoken []sent
 	say := func(minute int) bus.Message {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -45,7 +46,7 @@ func (s *System) launch(t *testing.T, port string) *process {
 		exited: make(chan struct{}),
 	}
 	p.command = exec.Command(filepath.Join(shared.dist, "handler"))
-	p.command.Env = append(s.settings[:len(s.settings):len(s.settings)], "FUNCTIONS_CUSTOMHANDLER_PORT="+port)
+	p.command.Env = slices.Concat(s.settings, []string{"FUNCTIONS_CUSTOMHANDLER_PORT=" + port})
 	p.command.Stdout, p.command.Stderr = p.stdout, p.stderr
 	p.command.SysProcAttr = tied()
 	started := make(chan error, 1)

@@ -30,20 +30,18 @@ type instance struct {
 // startInstance starts an instance. It ends with the test.
 func (s *System) startInstance(t *testing.T) *instance {
 	t.Helper()
-	return s.startInstanceOn(t, s.Bus)
+	return s.startInstanceUnder(t, functionshost.Options{Bus: s.Bus})
 }
 
-// startInstanceOn starts an instance that takes messages from another namespace.
-func (s *System) startInstanceOn(t *testing.T, namespace *bus.Bus) *instance {
+// startInstanceUnder starts an instance under a host that is special in some way:
+// its namespace, which must be given, or its age.
+func (s *System) startInstanceUnder(t *testing.T, options functionshost.Options) *instance {
 	t.Helper()
-	i := &instance{app: newApp(t, s, ""), bus: namespace}
-	host, err := functionshost.Start(t.Context(), functionshost.Options{
-		Dir:     shared.dist,
-		Env:     s.settings,
-		Bus:     namespace,
-		Logger:  slog.New(&split{stdout: i.stdout, stderr: i.stderr}),
-		Observe: i.observe,
-	})
+	i := &instance{app: newApp(t, s, ""), bus: options.Bus}
+	options.Dir, options.Env = shared.dist, s.settings
+	options.Logger = slog.New(&split{stdout: i.stdout, stderr: i.stderr})
+	options.Observe = i.observe
+	host, err := functionshost.Start(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}

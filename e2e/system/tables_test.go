@@ -34,8 +34,8 @@ import (
 	"chatgate/internal/standin/egress"
 )
 
-// maxAccounts is how many tests of one run can have tables.
-const maxAccounts = 32
+// maxAccounts is how many tests of one run can have tables, with -count too.
+const maxAccounts = 99
 
 // tableService is one Azurite with an account for each test: over https, so that
 // it takes the tokens of a managed identity.

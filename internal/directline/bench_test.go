@@ -17,7 +17,7 @@ import (
 func BenchmarkBareCall(b *testing.B) {
 	server := httptest.NewServer(status(http.StatusOK, goodBody))
 	defer server.Close()
-	client := outbound.NewHTTPClient()
+	client := &http.Client{Transport: outbound.NewTransport()}
 	for b.Loop() {
 		req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, server.URL+"/tokens/generate",
 			strings.NewReader(`{"user":{"id":"`+userID+`"}}`))

@@ -25,7 +25,7 @@ func upstream(b *testing.B) *httptest.Server {
 }
 
 func BenchmarkBareCall(b *testing.B) {
-	server, client := upstream(b), outbound.NewHTTPClient()
+	server, client := upstream(b), &http.Client{Transport: outbound.NewTransport()}
 	for b.Loop() {
 		req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, server.URL, strings.NewReader(`{"user":{"id":"`+someUser+`"}}`))
 		if err != nil {

@@ -168,8 +168,14 @@ func (i *Issuer) identify(ctx context.Context, assistant Assistant, token redact
 	}
 	ctx, cancel := context.WithTimeout(ctx, visitorTimeout)
 	defer cancel()
-	userID, known := i.visitors.Verify(ctx, assistant.ID, token)
-	if !known {
+	userID, verdict := i.visitors.Judge(ctx, assistant.ID, token)
+	if verdict == visitor.Undetermined {
+		// The token may be good. Without a new one in the answer the browser
+		// keeps it, and is the same visitor again when the key can be had.
+		i.logger.WarnContext(ctx, "issuing a token to a visitor who cannot be identified now", "assistant", assistant.ID)
+		return identity{userID: visitor.NewUserID()}
+	}
+	if verdict == visitor.Invalid {
 		userID = visitor.NewUserID()
 	}
 	signed, err := i.visitors.Sign(ctx, assistant.ID, userID)

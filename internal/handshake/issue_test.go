@@ -15,6 +15,7 @@ import (
 	"chatgate/internal/problem"
 	"chatgate/internal/redacted"
 	"chatgate/internal/secrets"
+	"chatgate/internal/visitor"
 )
 
 // errAway is the failure of a vault that cannot be reached.
@@ -315,6 +316,34 @@ func TestTokensDoNotDependOnTheVisitorKey(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A stranger's made-up key version takes the one read that there is each 5 s. A
+// visitor whose token cannot be checked meanwhile must not lose it for good.
+func TestAVisitorWhoCannotBeIdentifiedNowKeepsTheToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.vault.put(keyName, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
+		first := w.mustIssue(t, redacted.Text{})
+		w.vault.errs[keyName] = errAway
+		time.Sleep(time.Hour)
+		w.vault.put(keyName, "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=")
+		cache := secrets.NewCache(w.vault, nil) // an instance that has not read the key
+		t.Cleanup(cache.Close)
+		issuer := handshake.NewIssuer([]handshake.Assistant{w.assistant}, cache, &handshake.IssuerOptions{
+			Visitors: visitor.NewSigner(cache, keyName, nil),
+		})
+		away, err := issuer.Issue(t.Context(), "bankx", first.Visitor)
+		if err != nil || away.UserID == first.UserID || !away.Visitor.IsEmpty() {
+			t.Errorf("with the key away: %+v, %v; want another user and no visitor token in place of the good one", away, err)
+		}
+		delete(w.vault.errs, keyName)
+		time.Sleep(5 * time.Second)
+		back, err := issuer.Issue(t.Context(), "bankx", first.Visitor)
+		if err != nil || back.UserID != first.UserID || back.Visitor.IsEmpty() {
+			t.Errorf("with the key back: %+v, %v; want the user %s", back, err, first.UserID)
+		}
+	})
 }
 
 func TestTheVisitorKeyAndTheSecretAreFetchedAtOnce(t *testing.T) {

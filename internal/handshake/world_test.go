@@ -46,7 +46,9 @@ type world struct {
 	cache  *secrets.Cache
 	signer *visitor.Signer
 	issuer *handshake.Issuer
-	log    *bytes.Buffer
+	// assistant is the only one that issuer knows.
+	assistant handshake.Assistant
+	log       *bytes.Buffer
 }
 
 // newWorld returns an issuer for assistant bankx. Direct Line is reached through
@@ -63,12 +65,11 @@ func newWorld(tb testing.TB) *world {
 	w.cache = secrets.NewCache(w.vault, nil)
 	tb.Cleanup(w.cache.Close)
 	w.signer = visitor.NewSigner(w.cache, keyName, nil)
-	w.issuer = handshake.NewIssuer(
-		[]handshake.Assistant{{
-			ID: "BankX", SecretName: secretName, TrustedOrigins: []string{origin},
-			Client: connect(tb, w.direct), Domain: domain,
-		}},
-		w.cache,
+	w.assistant = handshake.Assistant{
+		ID: "BankX", SecretName: secretName, TrustedOrigins: []string{origin},
+		Client: connect(tb, w.direct), Domain: domain,
+	}
+	w.issuer = handshake.NewIssuer([]handshake.Assistant{w.assistant}, w.cache,
 		&handshake.IssuerOptions{Visitors: w.signer, Logger: slog.New(slog.NewTextHandler(w.log, nil))})
 	return w
 }

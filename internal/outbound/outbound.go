@@ -28,10 +28,9 @@ const (
 	pingTimeout = 5 * time.Second
 )
 
-// NewHTTPClient returns a client with the environment's proxy (HTTPS_PROXY) and
-// authorities (SSL_CERT_FILE). It hands out a redirect as the answer it is: the
-// Authorization header is meant for the host that was named and for no other.
-func NewHTTPClient() *http.Client {
+// NewTransport returns a transport with the environment's proxy (HTTPS_PROXY) and
+// authorities (SSL_CERT_FILE).
+func NewTransport() *http.Transport {
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment}
 	if standard, ok := http.DefaultTransport.(*http.Transport); ok {
 		transport = standard.Clone()
@@ -39,23 +38,31 @@ func NewHTTPClient() *http.Client {
 	transport.MaxIdleConns = 2 * idleConnections
 	transport.MaxIdleConnsPerHost = idleConnections
 	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout}
-	return &http.Client{
-		Transport: transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse
-		},
-	}
+	return transport
 }
 
-// Bound returns a transporter that sends by next, or by a new client of
-// [NewHTTPClient] where next is nil, and reads every answer whole. An answer of
-// more than maxAnswer bytes is a [TooLargeError].
+// direct sends by a transport, with no http.Client between. It hands out a
+// redirect as the answer it is: the Authorization header is meant for the host
+// that was named and for no other. And it does not copy every request's headers
+// for the case that there is one.
+type direct struct {
+	transport http.RoundTripper
+}
+
+// Do sends req.
+func (d direct) Do(req *http.Request) (*http.Response, error) {
+	return d.transport.RoundTrip(req) //nolint:wrapcheck // a transport hands on what it got
+}
+
+// Bound returns a transporter that sends by next, or by one of [NewTransport]
+// where next is nil, and reads every answer whole. An answer of more than
+// maxAnswer bytes is a [TooLargeError].
 //
 // Reading here rather than in the SDK does two things: azcore's own reading has
 // no limit, and it never retries a POST whose answer broke off in the middle.
 func Bound(next policy.Transporter, maxAnswer int64) policy.Transporter {
 	if next == nil {
-		next = NewHTTPClient()
+		next = direct{NewTransport()}
 	}
 	return &bounded{next: next, max: maxAnswer}
 }

@@ -102,10 +102,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 }
 
 func TestTheTransportHonoursTheEnvironmentAndKeepsConnections(t *testing.T) {
-	transport, ok := outbound.NewHTTPClient().Transport.(*http.Transport)
-	if !ok {
-		t.Fatal("not an http.Transport")
-	}
+	transport := outbound.NewTransport()
 	if transport.Proxy == nil {
 		t.Error("HTTPS_PROXY is not honoured")
 	}
@@ -149,7 +146,7 @@ func TestCauseOfARealCallNamesNoURL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := outbound.NewHTTPClient().Do(req)
+	resp, err := (&http.Client{Transport: outbound.NewTransport()}).Do(req)
 	if err == nil {
 		_ = resp.Body.Close()
 		t.Fatal("something answers on port 1")

@@ -11,6 +11,10 @@ const (
 	// not known here, of all names together: strangers choose the ids.
 	versionInterval = 5 * time.Second
 
+	// versionMaxAge is how long a version counts as there without asking the
+	// vault again: a key that is disabled there stops working within it.
+	versionMaxAge = time.Hour
+
 	// maxUnknown is how many ids that turned out not to exist are remembered.
 	// At one each 5 s that is an hour and a half.
 	maxUnknown = 1024
@@ -20,12 +24,18 @@ type versionOf struct {
 	name, version string
 }
 
+// seenVersion is a version, and when the vault last gave it.
+type seenVersion struct {
+	secret Secret
+	asOf   time.Time
+}
+
 // versions remembers single versions of secrets. Its methods are called with the
 // cache's lock held.
 type versions struct {
 	// known grows only by versions that the vault has, so strangers cannot make
 	// it grow.
-	known     map[versionOf]Secret
+	known     map[versionOf]seenVersion
 	unknown   map[versionOf]struct{}
 	oldest    []versionOf // the keys of unknown, in the order of their coming
 	inFlight  map[versionOf]*read
@@ -34,17 +44,18 @@ type versions struct {
 
 func newVersions() versions {
 	return versions{
-		known:    map[versionOf]Secret{},
+		known:    map[versionOf]seenVersion{},
 		unknown:  map[versionOf]struct{}{},
 		inFlight: map[versionOf]*read{},
 	}
 }
 
 func (v *versions) remember(secret Secret) {
-	v.known[versionOf{secret.Name, secret.Version}] = secret
+	v.known[versionOf{secret.Name, secret.Version}] = seenVersion{secret: secret, asOf: time.Now()}
 }
 
 func (v *versions) forget(of versionOf) {
+	delete(v.known, of)
 	if len(v.oldest) == maxUnknown {
 		delete(v.unknown, v.oldest[0])
 		v.oldest = v.oldest[1:]
@@ -54,9 +65,11 @@ func (v *versions) forget(of versionOf) {
 }
 
 // Version returns one version of a secret, current or not. Versions that were
-// seen are remembered for good, and ids that do not exist as such, so that
-// strangers who make up ids cause at most one read each 5 s. A failure that may
-// pass is not remembered.
+// seen are remembered, and ids that do not exist as such, so that strangers who
+// make up ids cause at most one read each 5 s. A failure that may pass is not
+// remembered. A version that was last seen an hour ago is read again in the
+// background: one that has been disabled meanwhile is then unknown, while the
+// vault's absence changes nothing.
 //
 // The error is or wraps [ErrNotFound], or is a *problem.Error
 // secret_unavailable.
@@ -66,11 +79,14 @@ func (c *Cache) Version(ctx context.Context, name, version string) (Secret, erro
 	}
 	of := versionOf{name, version}
 	c.mu.Lock()
-	secret, isKnown := c.versions.known[of]
+	seen, isKnown := c.versions.known[of]
 	_, isUnknown := c.versions.unknown[of]
+	if isKnown && time.Since(seen.asOf) > versionMaxAge {
+		_, _ = c.versionRead(ctx, of) // nobody waits for it
+	}
 	if isKnown || isUnknown {
 		c.mu.Unlock()
-		return secret, found(isKnown)
+		return seen.secret, found(isKnown)
 	}
 	r, err := c.versionRead(ctx, of)
 	c.mu.Unlock()

@@ -138,3 +138,28 @@ func TestTheMemoryForUnknownVersionsIsBounded(t *testing.T) {
 		}
 	})
 }
+
+func TestAVersionThatIsDisabledStopsWorkingWithinTheHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
+		vault.set(func(s *script) { s.versions = []string{v1, v2} })
+		mustGet(t, cache, v2)
+		if _, err := cache.Version(t.Context(), "bankx", v1); err != nil {
+			t.Fatal(err)
+		}
+		vault.set(func(s *script) { s.err = errAway })
+		time.Sleep(2 * time.Hour)
+		_, _ = cache.Version(t.Context(), "bankx", v1)
+		synctest.Wait()
+		if _, err := cache.Version(t.Context(), "bankx", v1); err != nil {
+			t.Errorf("with the vault away: %v, want the version as last seen", err)
+		}
+		vault.set(func(s *script) { s.err, s.versions = nil, []string{v2} })
+		time.Sleep(10 * time.Second)
+		_, _ = cache.Version(t.Context(), "bankx", v1)
+		time.Sleep(10 * time.Second)
+		if _, err := cache.Version(t.Context(), "bankx", v1); !errors.Is(err, secrets.ErrNotFound) {
+			t.Errorf("disabled: err = %v, want not found", err)
+		}
+	})
+}

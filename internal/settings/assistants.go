@@ -38,7 +38,7 @@ func loadAssistant(r *reader, spelled string) Assistant {
 		TrustedOrigins:       parsed(r, prefix+"TrustedOrigins", "", parseOrigins),
 		AllowNoOrigin:        parsed(r, prefix+"AllowNoOrigin", "false", parseBool),
 	}
-	if a.DirectLineSecret.IsEmpty() && !r.has(prefix+"DirectLineSecretName") && !r.has(prefix+"DirectLineSecret") {
+	if a.DirectLineSecret.IsEmpty() && !r.has(prefix+"DirectLineSecretName") {
 		r.complain(prefix+"DirectLineSecretName", "is missing; set it to the name of the Key Vault secret that holds the bot's Direct Line secret")
 	}
 	if !r.has(prefix + "AllowedOrigins") {

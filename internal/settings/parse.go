@@ -85,7 +85,7 @@ func isLetterOrDigit(c byte) bool {
 func (r *reader) parseEndpoint(text string) (string, error) {
 	address, err := url.Parse(text)
 	switch {
-	case err != nil || address.Host == "" || address.Opaque != "":
+	case err != nil || address.Opaque != "" || !isHostName(address.Hostname()):
 		return "", errors.New("is not an address; write https://host/path")
 	case address.User != nil || address.RawQuery != "" || address.Fragment != "":
 		return "", errors.New("holds more than https://host/path; leave user, query and fragment out")
@@ -95,6 +95,31 @@ func (r *reader) parseEndpoint(text string) (string, error) {
 		return "", errors.New("must begin with https:// (http only in Development, on loopback)")
 	}
 	return strings.TrimRight(text, "/"), nil
+}
+
+// parseAccount accepts the address of a service that is called with the managed
+// identity. The SDK sends its tokens over https only.
+func (r *reader) parseAccount(text string) (string, error) {
+	uri, err := r.parseEndpoint(text)
+	if err != nil {
+		return "", err
+	}
+	if !strings.HasPrefix(strings.ToLower(uri), "https://") {
+		return "", errors.New("must begin with https://, because the identity's tokens are sent over https only")
+	}
+	return uri, nil
+}
+
+// parseVault accepts the address of a vault, which has no path.
+func (r *reader) parseVault(text string) (string, error) {
+	uri, err := r.parseAccount(text)
+	if err != nil {
+		return "", err
+	}
+	if strings.Contains(uri[len("https://"):], "/") {
+		return "", errors.New("is more than the vault's address; write https://<name>.vault.azure.net")
+	}
+	return uri, nil
 }
 
 func isLoopback(host string) bool {

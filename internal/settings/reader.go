@@ -49,7 +49,11 @@ func newReader(environ []string) *reader {
 		if !ok || value == "" {
 			continue
 		}
-		r.values[strings.ToLower(name)] = setting{name: name, value: value}
+		key := strings.ToLower(name)
+		if other, twice := r.values[key]; twice && other.value != value && other.name != name {
+			r.complain(name, "has another value than "+other.name+", which is the same setting; remove one")
+		}
+		r.values[key] = setting{name: name, value: value}
 	}
 	return r
 }

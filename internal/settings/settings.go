@@ -10,6 +10,7 @@ package settings
 
 import (
 	"log/slog"
+	"strings"
 	"time"
 
 	"chatgate/internal/redacted"
@@ -99,7 +100,7 @@ func Load(environ []string) (Settings, error) {
 func load(environ []string) (Settings, *reader, error) {
 	r := newReader(environ)
 	var s Settings
-	s.Development = r.text("AZURE_FUNCTIONS_ENVIRONMENT", "") == "Development"
+	s.Development = strings.EqualFold(r.text("AZURE_FUNCTIONS_ENVIRONMENT", ""), "Development")
 	r.development = s.Development
 	s.Port = parsed(r, "FUNCTIONS_CUSTOMHANDLER_PORT", "8080", parsePort)
 	s.LogLevel = parsed(r, "LOG_LEVEL", "info", parseLevel)
@@ -122,7 +123,7 @@ func load(environ []string) (Settings, *reader, error) {
 
 // loadVault asks for the vault wherever a secret is to be read from it.
 func loadVault(r *reader, s Settings) string {
-	uri := parsed(r, "KEY_VAULT_URI", "", r.parseEndpoint)
+	uri := parsed(r, "KEY_VAULT_URI", "", r.parseVault)
 	if uri == "" && !r.has("KEY_VAULT_URI") && needsVault(s) {
 		r.complain("KEY_VAULT_URI", "is missing; set it to the vault's address, https://<name>.vault.azure.net")
 	}

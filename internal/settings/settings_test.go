@@ -140,6 +140,8 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 		"ConversationStore", "WebChatUrl",
 		"Assistants__bank-x__…", "Assistants__bank-x__AllowedOrigins",
 		"Assistants__banky__DirectLineSecret", "Assistants__banky__AllowedOrigins",
+		// What stands in their place does not count here, so they are missing too.
+		"Assistants__banky__DirectLineSecretName", "ConversationStore__tableServiceUri",
 		"Assistants__banky__AllowNoOrigin", "Assistants__banky__DirectLineEndpoint",
 	} {
 		if !slices.Contains(named, want) {
@@ -148,6 +150,25 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 	}
 	if strings.Contains(err.Error(), "canary-6d2e") {
 		t.Errorf("the message gives a secret away:\n%v", err)
+	}
+}
+
+// What the services' clients would refuse later is refused at once.
+func TestAddresses(t *testing.T) {
+	for entry, setting := range map[string]string{
+		"KEY_VAULT_URI=https://bank.vault.azure.net/secrets":                "KEY_VAULT_URI",
+		"KEY_VAULT_URI=http://127.0.0.1:9":                                  "KEY_VAULT_URI",
+		"ConversationStore__tableServiceUri=http://127.0.0.1:10002/devacct": "ConversationStore__tableServiceUri",
+		"Assistants__BankX__DirectLineEndpoint=https://:443/v3/directline":  "Assistants__BankX__DirectLineEndpoint",
+		"Assistants__BankX__DirectLineEndpoint=https://a;b/v3/directline":   "Assistants__BankX__DirectLineEndpoint",
+		"ConversationStore=garbage":                                         "ConversationStore",
+		"key_vault_uri=https://other.vault.azure.net":                       "key_vault_uri",
+	} {
+		_, err := settings.Load(production("AZURE_FUNCTIONS_ENVIRONMENT=Development", entry))
+		var invalid *settings.InvalidError
+		if !errors.As(err, &invalid) || invalid.Problems[0].Setting != setting {
+			t.Errorf("Load with %s = %v, want a complaint about %s", entry, err, setting)
+		}
 	}
 }
 

@@ -91,16 +91,25 @@ func (in *intake) build() (skipped int, tooLarge *fault) {
 	return skipped, nil
 }
 
-// keep adds a record unless it is there already: a batch of Table Storage takes
-// each row once.
+// keep adds a record, in place of one of the same key: a batch of Table Storage
+// takes each row once, and the later one is what two batches would leave.
 func (in *intake) keep(message int, record *Record) {
 	place, seen := in.places[record.Key]
 	if !seen {
 		place = len(in.records)
 		in.places[record.Key] = place
-		in.records = append(in.records, *record)
+		in.records = append(in.records, Record{})
 	}
+	in.records[place] = *record
 	in.senders = append(in.senders, sender{record: place, message: message})
+}
+
+// forget lets go of the records, which are stored.
+func (in *intake) forget() {
+	clear(in.records)
+	clear(in.places)
+	in.records, in.senders = in.records[:0], in.senders[:0]
+	in.builder = newBuilder(in.recorder)
 }
 
 // refuse sets aside every message that holds one of the refused records.

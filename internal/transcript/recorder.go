@@ -90,15 +90,33 @@ func (r *Recorder) Record(ctx context.Context, messages []Message) (Result, erro
 	intake := newIntake(r, len(messages))
 	for i := range messages {
 		intake.add(i, &messages[i])
-	}
-	if len(intake.records) > 0 {
-		refused, err := r.store.Put(ctx, intake.records)
-		if err != nil {
-			return Result{}, fmt.Errorf("storing %d activities: %w", len(intake.records), err)
+		if len(intake.records) < mostRecords && i+1 < len(messages) {
+			continue
 		}
-		intake.refuse(refused)
+		if err := r.put(ctx, intake); err != nil {
+			return Result{}, err
+		}
 	}
 	return intake.result(messages), nil
+}
+
+// mostRecords is how many records are held before they are put, rounded up to
+// whole messages: a batch of very many tiny activities would else take a
+// multiple of its size in memory.
+const mostRecords = 4096
+
+// put stores the records taken in so far.
+func (r *Recorder) put(ctx context.Context, intake *intake) error {
+	if len(intake.records) == 0 {
+		return nil
+	}
+	refused, err := r.store.Put(ctx, intake.records)
+	if err != nil {
+		return fmt.Errorf("storing %d activities: %w", len(intake.records), err)
+	}
+	intake.refuse(refused)
+	intake.forget()
+	return nil
 }
 
 // assistant returns the known assistant that a message is for, in lower case.

@@ -221,3 +221,37 @@ func TestARecorderServesSeveralCallsAtOnce(t *testing.T) {
 	}
 	calls.Wait()
 }
+
+// A batch of very many tiny activities is put in parts, so that its records do
+// not all lie in memory at once; the counts and what is set aside stay right.
+func TestManyTinyActivitiesArePutInParts(t *testing.T) {
+	const messages, each = 12, 1000
+	var batch []Message
+	for m := range messages {
+		var body strings.Builder
+		for i := range each {
+			fmt.Fprintf(&body, `,{"type":"message","id":"%d-%d","conversation":{"id":"c"}}`, m, i)
+		}
+		batch = append(batch, Message{ID: fmt.Sprint(m), Body: []byte("[" + body.String()[1:] + "]")})
+	}
+	store := &memory{refuses: func(r Record) bool { return r.ActivityID == "0-5" || r.ActivityID == "11-5" }}
+	result, err := NewRecorder(store, &RecorderOptions{Assistants: []string{"bankx"}}).Record(t.Context(), batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if store.calls < 3 || len(store.records) != messages*each-2 {
+		t.Errorf("%d calls and %d records, want several calls and all records", store.calls, len(store.records))
+	}
+	if result.Stored != (messages-2)*each || len(result.SetAside) != 2 || result.SetAside[0].Message.ID != "0" || result.SetAside[1].Message.ID != "11" {
+		t.Errorf("stored %d, set aside %d messages", result.Stored, len(result.SetAside))
+	}
+}
+
+func TestOfTwoCopiesInABatchTheLaterIsKept(t *testing.T) {
+	first := Message{ID: "m-1", Body: []byte(hello)}
+	second := Message{ID: "m-2", Body: []byte(strings.Replace(hello, "hello", "edited", 1))}
+	_, records := recordAll(t, first, second)
+	if len(records) != 1 || records[0].Text != "edited" {
+		t.Errorf("got %+v, want the later copy, as two batches would leave it", records)
+	}
+}

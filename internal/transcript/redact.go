@@ -46,6 +46,11 @@ func (t *traits) hasCredential() bool {
 	return t.hasValue && (t.event && t.response || t.invoke && t.signIn)
 }
 
+// mayHaveCredential is hasCredential where the type is unknown.
+func (t *traits) mayHaveCredential() bool {
+	return t.hasValue && (t.response || t.signIn)
+}
+
 // isValueName reports whether a member holds the value in some reader's eyes.
 func isValueName(name value) bool {
 	return bytes.EqualFold(name.content(keepSurrogates), []byte("value"))

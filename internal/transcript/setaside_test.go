@@ -136,6 +136,12 @@ func TestCredentialsDoNotReachTheQuarantine(t *testing.T) {
 		{"broken, no credential", `{"type":"event","value":"kept`, `{"type":"event","value":"kept`},
 		{"broken but harmless", `{"text":"I cannot sign in / my tokens are gone"`, `{"text":"I cannot sign in / my tokens are gone"`},
 
+		{"no type", `{"name":"tokens/response","value":"SECRET"}`, `{"name":"tokens/response","value":{"redacted":true}}`},
+		{"of another type", `{"type":"message","name":"signin/verifyState","value":"SECRET"}`, `{"type":"message","name":"signin/verifyState","value":{"redacted":true}}`},
+		{"only the name", `{"topic":"signin/verifyState"}`, `{"topic":"signin/verifyState"}`},
+
+		{"in a string of an object", `{"payload":` + quoted(invoke) + `}`, ""},
+		{"in a string of an array", `[1,` + quoted(invoke) + `]`, ""},
 		{"cut off", invoke[:len(invoke)-1], ""},
 		{"followed by something", invoke + "x", ""},
 		{"escaped and broken", `{"name":"S\u0049gnin\/verifyState","value":"SECRET"`, ""},

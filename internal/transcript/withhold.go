@@ -23,21 +23,44 @@ func withoutCredentials(body []byte) (shown []byte, ok bool) {
 		return body, !mentionsCredential(body)
 	}
 	spans := credentials(text, bytes.Index(body, text), nil)
-	if len(spans) == 0 {
-		return body, true
+	shown = body
+	if len(spans) > 0 {
+		shown = redactSpans(body, spans)
 	}
-	return redactSpans(body, spans), true
+	// An activity may also lie in a string, as JSON within JSON.
+	return shown, !anyStringMentionsCredential(text)
+}
+
+// anyStringMentionsCredential reports whether a string inside a value holds what
+// may be an activity with a credential. The name of one alone is no such string.
+func anyStringMentionsCredential(v value) bool {
+	if v.isString() {
+		content := v.content(keepSurrogates)
+		return bytes.ContainsAny(content, "{[") && mentionsCredential(content)
+	}
+	for m := range v.members() {
+		if anyStringMentionsCredential(m.value) {
+			return true
+		}
+	}
+	for e := range v.elements() {
+		if anyStringMentionsCredential(e.value) {
+			return true
+		}
+	}
+	return false
 }
 
 // credentials appends the spans of all credentials in a value which begins at
-// offset.
+// offset. Here the name alone decides: what was set aside for want of a type
+// holds its credential all the same.
 func credentials(v value, offset int, spans []span) []span {
 	var signs traits
 	for m := range v.members() {
 		signs.see(m)
 	}
 	for m := range v.members() {
-		if signs.hasCredential() && isValueName(m.name) {
+		if signs.mayHaveCredential() && isValueName(m.name) {
 			spans = append(spans, span{offset + m.start, offset + m.end})
 			continue
 		}

@@ -10,13 +10,37 @@ import (
 	"chatgate/internal/secrets"
 )
 
+// Verdict is what can be said of a visitor token.
+type Verdict int
+
+// The verdicts. The zero value lets nobody in.
+const (
+	// Invalid: not signed here, not for this assistant, or expired.
+	Invalid Verdict = iota
+	// Undetermined: the key that the token names cannot be had just now. The
+	// token may be good, so it must not be replaced for good.
+	Undetermined
+	// Valid: signed here, for this assistant, and not expired.
+	Valid
+)
+
+var errKeyUnavailable = errors.New("the visitor key cannot be had")
+
 // Verify returns the user id in a visitor token that this service signed for
 // assistant and that has not expired. Of any other token it says no more than
-// that it is none; so it does where the key cannot be had before ctx ends.
+// that it is none.
 func (s *Signer) Verify(ctx context.Context, assistant string, token redacted.Text) (userID string, ok bool) {
+	userID, verdict := s.Judge(ctx, assistant, token)
+	return userID, verdict == Valid
+}
+
+// Judge is Verify for callers to whom it matters whether a token is refused or
+// only cannot be checked before ctx ends. The user id is empty unless the token
+// is [Valid].
+func (s *Signer) Judge(ctx context.Context, assistant string, token redacted.Text) (userID string, verdict Verdict) {
 	text := token.Reveal()
 	if text == "" || len(text) > maxToken {
-		return "", false
+		return "", Invalid
 	}
 	// RegisteredClaims and not MapClaims, with which an exp of 0 passes.
 	var said jwt.RegisteredClaims
@@ -27,10 +51,13 @@ func (s *Signer) Verify(ctx context.Context, assistant string, token redacted.Te
 		jwt.WithExpirationRequired(),
 		jwt.WithStrictDecoding(),
 		jwt.WithTimeFunc(s.now))
-	if err != nil || !isUserID(said.Subject) {
-		return "", false
+	switch {
+	case errors.Is(err, errKeyUnavailable):
+		return "", Undetermined
+	case err != nil || !isUserID(said.Subject):
+		return "", Invalid
 	}
-	return said.Subject, true
+	return said.Subject, Valid
 }
 
 // keyOf finds the key that a token names. The current version is asked for
@@ -46,8 +73,11 @@ func (s *Signer) keyOf(ctx context.Context) jwt.Keyfunc {
 		if err == nil && secret.Version != version {
 			secret, err = s.keys.Version(ctx, s.keyName, version)
 		}
-		if err != nil {
-			return nil, errors.New("getting the visitor key failed")
+		switch {
+		case errors.Is(err, secrets.ErrNotFound):
+			return nil, errKeyID
+		case err != nil:
+			return nil, errKeyUnavailable
 		}
 		return decodeKey(secret.Value)
 	}

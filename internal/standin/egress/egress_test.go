@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -108,6 +109,21 @@ func TestAnUnmodifiedProgramReachesTheStandIn(t *testing.T) {
 	}
 	if proxy.Requests("DirectLine.botframework.com") != 1 {
 		t.Errorf("%d requests counted", proxy.Requests("directline.botframework.com"))
+	}
+}
+
+// TestNothingElseIsTrusted: without SSL_CERT_DIR Go would add the system's roots
+// to SSL_CERT_FILE.
+func TestNothingElseIsTrusted(t *testing.T) {
+	proxy := start(t)
+	env := map[string]string{}
+	for _, pair := range proxy.Env() {
+		name, value, _ := strings.Cut(pair, "=")
+		env[name] = value
+	}
+	files, err := os.ReadDir(env["SSL_CERT_DIR"])
+	if err != nil || len(files) != 1 || filepath.Join(env["SSL_CERT_DIR"], files[0].Name()) != env["SSL_CERT_FILE"] {
+		t.Errorf("%v holds %v, %v", env, files, err)
 	}
 }
 

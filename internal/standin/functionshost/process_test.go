@@ -242,16 +242,29 @@ func TestOutputBecomesLogs(t *testing.T) {
 }
 
 func TestWhatTheHandlerStartedEndsWithIt(t *testing.T) {
-	s := start(t, oneFunction, func(call) order { return order{Spawn: true} })
-	_, body := s.do(t, request{path: "/api/Ask"})
-	child, err := strconv.Atoi(body)
-	if err != nil || !alive(child) {
-		t.Fatalf("no child: %q", body)
+	s := start(t, oneFunction, func(c call) order {
+		if strings.HasSuffix(c.URI, "exit") {
+			return order{Exit: code(1)}
+		}
+		return order{Spawn: true}
+	})
+	spawn := func() int {
+		_, body := s.do(t, request{path: "/api/Ask"})
+		child, err := strconv.Atoi(body)
+		if err != nil || !alive(child) {
+			t.Fatalf("no child: %q", body)
+		}
+		return child
 	}
+	child := spawn()
+	s.do(t, request{path: "/api/Ask?exit"})
+	waitGone(t, child) // after an exit of its parent
+	s.leader.awaitStart(t, 2)
+	child = spawn()
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	waitGone(t, child)
+	waitGone(t, child) // after the end of the host
 }
 
 // TestTheHandlerIsEndedBySIGKILL: the host gives no notice, so that all work must

@@ -13,6 +13,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+
+	"chatgate/internal/outbound"
 )
 
 // Error is a refusal by the table service. Of the answer it keeps what is safe
@@ -58,8 +60,8 @@ func plain(err error) error {
 	case errors.Is(err, errAnswer), errors.Is(err, io.ErrUnexpectedEOF):
 		return errAnswer
 	case errors.As(err, &address):
-		// What is inside speaks of hosts and sockets, not of paths.
-		return fmt.Errorf("calling the table service: %w", address.Err)
+		// net/http quotes a malformed answer, which may hold what was stored.
+		return fmt.Errorf("calling the table service: %w", outbound.Cause(err))
 	case isFinal(err):
 		return signInFailure(err)
 	default:
