@@ -84,7 +84,8 @@ func TestRoles(t *testing.T) {
 // The rotation lists and regenerates channel keys; it cannot change the bot.
 func TestCustomRole(t *testing.T) {
 	definition := parse(t)["modules/rotation-bot.bicep"].resources["rotatesKeys"].text
-	actions := regexp.MustCompile(`'(Microsoft\.[^']*|\*)'`).FindAllString(definition[strings.Index(definition, "permissions:"):], -1)
+	_, permissions, _ := strings.Cut(definition, "permissions:")
+	actions := regexp.MustCompile(`'(Microsoft\.[^']*|\*)'`).FindAllString(permissions, -1)
 	want := []string{
 		"'Microsoft.BotService/botServices/channels/listchannelwithkeys/action'",
 		"'Microsoft.BotService/botServices/channels/regeneratekeys/action'",
