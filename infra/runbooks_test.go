@@ -1,0 +1,47 @@
+package infra
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Whoever deploys, by hand or by the workflow, finds every variable of the
+// parameters file.
+func TestVariablesAreDocumented(t *testing.T) {
+	variables := regexp.MustCompile(`\$\{([A-Z_]+)`).FindAllStringSubmatch(read(t, "infra", "main.parameters.json"), -1)
+	if len(variables) < 3 {
+		t.Fatalf("main.parameters.json has the variables %v", variables)
+	}
+	for _, variable := range variables {
+		for _, path := range []string{"docs/runbooks/deploy.md", ".github/workflows/deploy.yml"} {
+			if !regexp.MustCompile(`\b` + variable[1] + `\b`).MatchString(read(t, filepath.FromSlash(path))) {
+				t.Errorf("%s does not mention %s", path, variable[1])
+			}
+		}
+	}
+}
+
+// The runbook lists the fields that an assistant has.
+func TestFieldsOfAnAssistantAreDocumented(t *testing.T) {
+	declared := sortedKeys(parse(t)["types.bicep"].types["assistant"].object().properties())
+	var documented []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllStringSubmatch(read(t, "docs", "runbooks", "add-an-assistant.md"), -1) {
+		documented = append(documented, row[1])
+	}
+	if diff := cmp.Diff(declared, sorted(documented)); diff != "" {
+		t.Errorf("docs/runbooks/add-an-assistant.md (-Bicep +documented):\n%s", diff)
+	}
+}
+
+// A compiler older than the one that azd brings would not know the decorator
+// that keeps rotated secrets, nor how to fail with a message.
+func TestRunbookAsksForTheSameAzd(t *testing.T) {
+	demand := regexp.MustCompile(`azd: '>= ([\d.]+)'`).FindStringSubmatch(read(t, "azure.yaml"))
+	if demand == nil || !strings.Contains(read(t, "docs", "runbooks", "deploy.md"), "≥ "+demand[1]) {
+		t.Errorf("azure.yaml asks for %v, docs/runbooks/deploy.md for another", demand)
+	}
+}
