@@ -22,8 +22,10 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
 fi
 
-stamp=e2e/node_modules/.package-lock.json
-if [ ! -e "$stamp" ] || [ e2e/package-lock.json -nt "$stamp" ]; then
-  echo "Installing the npm packages of e2e/package-lock.json …"
-  npm ci --prefix e2e --no-audit --no-fund --ignore-scripts --loglevel=error
-fi
+for folder in e2e infra; do
+  stamp=$folder/node_modules/.package-lock.json
+  if [ ! -e "$stamp" ] || [ $folder/package-lock.json -nt "$stamp" ]; then
+    echo "Installing the npm packages of $folder/package-lock.json …"
+    npm ci --prefix $folder --no-audit --no-fund --ignore-scripts --loglevel=error
+  fi
+done

@@ -16,7 +16,10 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -143,12 +146,27 @@ func endpoint(port int) string {
 
 // environment is what Azure would hand to the app as its settings.
 func environment(o options, azure *cloud.Cloud, file string) []string {
-	return append(azure.Env(),
+	return append(secretSettings(azure),
 		"AZURE_FUNCTIONS_ENVIRONMENT=Development",
 		"ConversationStore=file:"+file,
 		"Assistants__"+assistant+"__DirectLineEndpoint="+endpoint(o.port),
 		"WebChatUrl=/local/webchat.js",
 	)
+}
+
+// secretSettings lead the app to its secrets. On macOS and Windows Go takes its
+// roots from the system and not from SSL_CERT_FILE, so that the vault cannot be
+// reached there: the secret is a setting, and there are no visitor tokens.
+func secretSettings(azure *cloud.Cloud) []string {
+	if runtime.GOOS != "darwin" && runtime.GOOS != "windows" {
+		return azure.Env()
+	}
+	prefix := "Assistants__" + assistant + "__"
+	env := slices.DeleteFunc(azure.Env(), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return name == "VisitorKeySecretName" || name == "KEY_VAULT_URI" || name == prefix+"DirectLineSecretName"
+	})
+	return append(env, prefix+"DirectLineSecret="+azure.DirectLine.Secret(directline.Key1).Reveal())
 }
 
 const closeTimeout = 5 * time.Second

@@ -62,13 +62,12 @@ func (s *site) index(w http.ResponseWriter, _ *http.Request) {
 
 type shownSetting struct{ Name, Value string }
 
-// settings are the app settings in force. None holds a secret: those are in the
-// vault.
+// settings are the app settings in force, those that are secrets hidden.
 func (s *site) settings() []shownSetting {
 	shown := make([]shownSetting, 0, len(s.env))
 	for _, entry := range s.env {
 		name, value, _ := strings.Cut(entry, "=")
-		if name == "IDENTITY_HEADER" {
+		if name == "IDENTITY_HEADER" || strings.HasSuffix(name, "DirectLineSecret") {
 			value = "(hidden)"
 		}
 		shown = append(shown, shownSetting{name, value})
