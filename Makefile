@@ -20,10 +20,14 @@ package: ## build dist/, what Azure runs
 	CGO_ENABLED=0 GOOS=$(TARGET_OS) GOARCH=$(TARGET_ARCH) go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o dist/handler .
 
 .PHONY: run
-run: ## the whole system on this machine, http://localhost:7071
+run: ## the whole system on this machine, http://localhost:7071 (FUNC=1: by Core Tools)
 	@$(MAKE) --no-print-directory package TARGET_OS=$$(go env GOHOSTOS) TARGET_ARCH=$$(go env GOHOSTARCH)
+ifdef FUNC
+	@PORT=$(PORT) exec scripts/run-func.sh
+else
 	@mkdir -p .local && go build -o .local/chatgate-local ./cmd/local
 	@exec .local/chatgate-local -port $(PORT) -webchat "$$(scripts/fetch-webchat.sh)"
+endif
 
 .PHONY: webchat
 webchat:

@@ -34,6 +34,12 @@ const GRACE_MS = 1_500;
 // A connection that held this long did not fail: the next one may be tried soon.
 const STABLE_MS = 10_000;
 
+// A pause between two looks at the token, whatever its times.
+const SHORTEST_WAIT_MS = 500;
+
+// What a browser's timer takes; more would mean at once.
+const LONGEST_WAIT_MS = 2 ** 31 - 1;
+
 // Failures of a chat that was connected before it is called away.
 const PATIENCE = 3;
 
@@ -55,6 +61,7 @@ export class Session extends EventTarget {
   #openSince = 0;
   #isRunning = false;
   #pause;
+  #renewal;
   #stopWatching = () => {};
 
   /**
@@ -133,6 +140,7 @@ export class Session extends EventTarget {
     this.#show({ name: 'stopped' });
     this.#stopWatching();
     this.#tokens.stop();
+    this.#clock.clearTimeout(this.#renewal);
     this.#pause?.end();
     this.#leave();
   }
@@ -170,6 +178,18 @@ export class Session extends EventTarget {
     if (!this.#line.isAttached) throw new Problem('network');
     this.#openSince = this.#clock.now();
     this.#show({ name: 'ready', code: undefined });
+    this.#scheduleRenewal();
+  }
+
+  // The look every 15 s (wake.js) would do for tokens that live for long.
+  #scheduleRenewal() {
+    if (this.#isStopped) return;
+    const wait = this.#tokens.dueAt - this.#clock.now();
+    this.#clock.clearTimeout(this.#renewal);
+    this.#renewal = this.#clock.setTimeout(
+      () => this.#onWake({ slept: false, prompted: false }),
+      Math.min(LONGEST_WAIT_MS, Math.max(SHORTEST_WAIT_MS, wait))
+    );
   }
 
   // The page now shows another conversation than before.
@@ -231,8 +251,12 @@ export class Session extends EventTarget {
 
   #onGrant(grant) {
     this.#announce();
-    if (grant.conversationId === this.#conversationId) this.#line.renew(grant);
-    else if (this.#openSince) this.#again(0);
+    if (grant.conversationId === this.#conversationId) {
+      this.#line.renew(grant);
+      this.#scheduleRenewal();
+    } else if (this.#openSince) {
+      this.#again(0);
+    }
   }
 
   #onWake({ slept, prompted }) {
@@ -244,7 +268,9 @@ export class Session extends EventTarget {
     if (this.#isRunning) return;
     const hasMoved = this.#tokens.grant?.conversationId !== this.#conversationId;
     if (slept || hasMoved || this.#tokens.isExpired) return this.#again(0);
-    if (this.#tokens.isDue) this.#tokens.fresh().catch(() => {});
+    if (!this.#tokens.isDue) return;
+    // A renewal that fails is tried again; the expiry is noticed above.
+    this.#tokens.fresh().catch(() => {}).finally(() => this.#scheduleRenewal());
   }
 
   #show(change) {

@@ -63,6 +63,13 @@ export class Tokens {
     return now < this.grant.issuedAt || now >= renewalTime(this.grant, this.#chance);
   }
 
+  /** When to look again: at the next renewal, or at the end where none is left to try. */
+  get dueAt() {
+    const { expiresAt, last } = this.grant ?? {};
+    if (!this.grant || last) return expiresAt ?? this.#clock.now();
+    return Math.min(expiresAt, Math.max(this.#notBefore, renewalTime(this.grant, this.#chance)));
+  }
+
   /**
    * A grant that can be used: the one at hand, renewed if that is due, or a
    * new one for the same visitor. A renewal that fails is no failure here as

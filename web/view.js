@@ -46,7 +46,9 @@ export class View {
     this.on = on;
     this.isInline = Boolean(target);
     this.webChat = this.#element('div', { class: 'chatgate-webchat' });
-    this.host = this.#element('chatgate-chat', { lang: locale, 'data-place': this.isInline ? 'inline' : 'corner' }, this.#styleSheet('webchat.css', nonce), this.webChat);
+    const place = this.isInline ? 'inline' : 'corner';
+    const style = this.#styleSheet('webchat.css', nonce);
+    this.host = this.#element('chatgate-chat', { lang: locale, 'data-place': place }, style, this.webChat);
     this.#build(title, nonce);
     (target ?? window.document.body).append(this.host);
   }
@@ -129,20 +131,37 @@ export class View {
     const shadow = this.host.attachShadow({ mode: 'open' });
     const style = this.#styleSheet('widget.css', nonce);
     this.#hideUntilLoaded(style);
-    const notice = this.#buildNotice();
-    const stage = this.#element('div', { class: 'stage' }, this.#element('slot'));
-    const label = title || this.#texts.title;
-    if (this.isInline) {
-      this.#panel = this.#element('section', { class: 'panel', 'aria-label': label, tabindex: '-1' }, title ? this.#heading(title) : '', notice, stage);
-      shadow.append(style, this.#panel);
-      return;
-    }
-    this.#panel = this.#element('dialog', { class: 'panel', id: 'panel', 'aria-label': label, tabindex: '-1' }, this.#heading(label, this.#closeButton()), notice, stage);
+    const content = [this.#buildNotice(), this.#element('div', { class: 'stage' }, this.#element('slot'))];
+    if (this.isInline) this.#panel = this.#buildFrame(title, content);
+    else this.#panel = this.#buildDialog(title || this.#texts.title, content);
+    shadow.append(style, this.#panel);
+    if (!this.isInline) shadow.append(this.#buildLauncher());
+  }
+
+  #buildFrame(title, content) {
+    const heading = title ? [this.#heading(title)] : [];
+    const attributes = { class: 'panel', 'aria-label': title || this.#texts.title, tabindex: '-1' };
+    return this.#element('section', attributes, ...heading, ...content);
+  }
+
+  #buildDialog(title, content) {
+    const close = this.#button('close', this.#texts.close, () => this.close(), this.#icon('close'));
+    const attributes = { class: 'panel', 'aria-label': title, tabindex: '-1' };
+    const dialog = this.#element('dialog', attributes, this.#heading(title, close), ...content);
+    dialog.addEventListener('close', () => {
+      this.#launcher.setAttribute('aria-expanded', 'false');
+      this.#launcher.focus();
+      this.on.onClose();
+    });
+    return dialog;
+  }
+
+  #buildLauncher() {
     this.#launcher = this.#button('launcher', this.#texts.open, () => this.open(), this.#icon('chat'));
     this.#launcher.setAttribute('aria-expanded', 'false');
     this.#launcher.setAttribute('aria-haspopup', 'dialog');
-    this.#listen();
-    shadow.append(style, this.#panel, this.#launcher);
+    this.#closeOnEscape();
+    return this.#launcher;
   }
 
   // Web Chat's own part is not in the shadow tree and has a sheet of its own.
@@ -169,13 +188,8 @@ export class View {
     return this.#notice;
   }
 
-  #listen() {
-    this.#panel.addEventListener('close', () => {
-      this.#launcher.setAttribute('aria-expanded', 'false');
-      this.#launcher.focus();
-      this.on.onClose();
-    });
-    // On the window, so that Web Chat, which uses the key too, comes first.
+  // On the window, so that Web Chat, which uses the key too, comes first.
+  #closeOnEscape() {
     const onKey = (event) => {
       const isOurs = event.key === 'Escape' && !event.defaultPrevented && event.composedPath().includes(this.host);
       if (isOurs && this.isOpen) this.close();
@@ -185,10 +199,6 @@ export class View {
 
   #heading(text, ...after) {
     return this.#element('header', { class: 'heading' }, this.#element('h2', {}, text), ...after);
-  }
-
-  #closeButton() {
-    return this.#button('close', this.#texts.close, () => this.close(), this.#icon('close'));
   }
 
   #button(name, label, onClick, ...content) {

@@ -108,7 +108,9 @@ export async function serveCDN(context) {
 export async function openForeignPage(page, suite, html, headers = {}) {
   const origin = process.env.FOREIGN_ORIGIN ?? suite.url.replace('localhost', '127.0.0.1');
   const address = `${origin}/elsewhere.html`;
-  await page.route(address, (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', headers, body: `<!doctype html><html lang="en"><head><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><title>A bank</title></head>${html}</html>` }));
+  const head = '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><title>A bank</title>';
+  const body = `<!doctype html><html lang="en"><head>${head}</head>${html}</html>`;
+  await page.route(address, (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', headers, body }));
   await page.goto(address);
 }
 

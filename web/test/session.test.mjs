@@ -277,6 +277,18 @@ test('the token is renewed in time, and the connection in use gets it', async ()
   assert.equal(session.directLine.token, 'token-2');
 });
 
+test('a token of five seconds is renewed in time, again and again', async () => {
+  let number = 0;
+  const short = () => ({ token: `short-${(number += 1)}`, expires_in: 5 });
+  const w = world({ [ISSUE]: () => ({ ...short(), conversationId: 'c' }), [RENEW]: short });
+  const { session } = await readyPage(w);
+  await w.clock.advance(60_000);
+  assert.equal(w.server.count(ISSUE), 1);
+  const renewals = w.server.count(RENEW);
+  assert.ok(renewals >= 20 && renewals <= 30, `${renewals} renewals`);
+  assert.equal(session.state.name, 'ready');
+});
+
 test('the service is away until the token expires: the visitor is told, not left with a dead chat', async () => {
   const w = world({ [RENEW]: () => problem(503, 'direct_line_throttled') });
   const { session } = await readyPage(w);
