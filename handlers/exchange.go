@@ -71,11 +71,15 @@ func (x *exchange) header() http.Header {
 	return x.writer.Header()
 }
 
-// readWithin bounds how long reading the request's body may take: a client that
-// stalls would hold a connection, and a batch until the host kills the process.
-func (x *exchange) readWithin(limit time.Duration) {
+// readWithin bounds how long reading the request's body may take, until the
+// returned function is called: a client that stalls would hold a connection,
+// and a batch until the host kills the process. The bound must not outlast the
+// reading, since net/http takes its end for the client's going.
+func (x *exchange) readWithin(limit time.Duration) (done func()) {
+	connection := http.NewResponseController(x.writer)
 	// Only a writer that is no connection refuses this, and that cannot stall.
-	_ = http.NewResponseController(x.writer).SetReadDeadline(time.Now().Add(limit))
+	_ = connection.SetReadDeadline(time.Now().Add(limit))
+	return func() { _ = connection.SetReadDeadline(time.Time{}) }
 }
 
 // writeJSON sends an answer that only programs read.

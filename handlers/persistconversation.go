@@ -26,8 +26,9 @@ const envelopeTimeout = 60 * time.Second
 // brings the whole batch again, so only what may pass is an error; what can
 // never be stored leaves through the output binding.
 func (s *server) persistConversation(x *exchange) error {
-	x.readWithin(envelopeTimeout)
+	done := x.readWithin(envelopeTimeout)
 	received, err := invocation.DecodeMessages(x.request.Body, "activities")
+	done()
 	if err != nil {
 		return problem.New(problem.BadRequest, "This is not an invocation of PersistConversation by the host.").Because(err)
 	}

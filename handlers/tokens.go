@@ -135,7 +135,7 @@ func decodeBody(x *exchange, name string) (string, error) {
 }
 
 func readBody(x *exchange) ([]byte, error) {
-	x.readWithin(readTimeout)
+	defer x.readWithin(readTimeout)()
 	body, err := io.ReadAll(http.MaxBytesReader(x.writer, x.request.Body, maxTokenRequest))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
