@@ -71,15 +71,19 @@ func (x *exchange) header() http.Header {
 	return x.writer.Header()
 }
 
-// readWithin bounds how long reading the request's body may take, until the
-// returned function is called: a client that stalls would hold a connection,
-// and a batch until the host kills the process. The bound must not outlast the
-// reading, since net/http takes its end for the client's going.
-func (x *exchange) readWithin(limit time.Duration) (done func()) {
-	connection := http.NewResponseController(x.writer)
+// readWithin bounds how long reading the request's body may take: a client that
+// stalls would hold a connection, and a batch until the host kills the process.
+// Where the reading succeeds, bodyRead must follow.
+func (x *exchange) readWithin(limit time.Duration) {
 	// Only a writer that is no connection refuses this, and that cannot stall.
-	_ = connection.SetReadDeadline(time.Now().Add(limit))
-	return func() { _ = connection.SetReadDeadline(time.Time{}) }
+	_ = http.NewResponseController(x.writer).SetReadDeadline(time.Now().Add(limit))
+}
+
+// bodyRead lifts the bound of readWithin, whose end net/http would take for the
+// client's going. After a failure it stays, so that net/http, which reads on to
+// reuse the connection, does not stall in its turn.
+func (x *exchange) bodyRead() {
+	_ = http.NewResponseController(x.writer).SetReadDeadline(time.Time{})
 }
 
 // writeJSON sends an answer that only programs read.

@@ -26,12 +26,12 @@ const envelopeTimeout = 60 * time.Second
 // brings the whole batch again, so only what may pass is an error; what can
 // never be stored leaves through the output binding.
 func (s *server) persistConversation(x *exchange) error {
-	done := x.readWithin(envelopeTimeout)
+	x.readWithin(envelopeTimeout)
 	received, err := invocation.DecodeMessages(x.request.Body, "activities")
-	done()
 	if err != nil {
 		return problem.New(problem.BadRequest, "This is not an invocation of PersistConversation by the host.").Because(err)
 	}
+	x.bodyRead()
 	ctx, cancel := context.WithTimeout(x.request.Context(), persistTimeout)
 	defer cancel()
 	result, err := s.Recorder.Record(ctx, messagesOf(received))

@@ -135,7 +135,7 @@ func decodeBody(x *exchange, name string) (string, error) {
 }
 
 func readBody(x *exchange) ([]byte, error) {
-	defer x.readWithin(readTimeout)()
+	x.readWithin(readTimeout)
 	body, err := io.ReadAll(http.MaxBytesReader(x.writer, x.request.Body, maxTokenRequest))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
@@ -144,6 +144,7 @@ func readBody(x *exchange) ([]byte, error) {
 	if err != nil {
 		return nil, badRequest("The body could not be read. Send it again.").Because(err)
 	}
+	x.bodyRead()
 	return bytes.TrimSpace(body), nil
 }
 
