@@ -64,7 +64,7 @@ func TestWhatCanNeverBeStoredIsSetAsideAndItsMatesAreKept(t *testing.T) {
 	t.Parallel()
 	s := newSystemWithTables(t, cloud.Options{})
 	premium, err := bus.Open(bus.Options{MaxMessageBytes: 4 << 20, Queues: []bus.QueueOptions{
-		{Name: cloud.ActivityQueue}, {Name: cloud.QuarantineQueue},
+		{Name: cloud.ActivityQueue}, {Name: cloud.QuarantineQueue}, {Name: cloud.VaultEventsQueue},
 	}})
 	if err != nil {
 		t.Fatal(err)
