@@ -98,11 +98,11 @@ func drive(ctx context.Context, o order, route redrive.Route, from redrive.Recei
 	var err error
 	if o.dryRun {
 		summary, err = redrive.List(ctx, from, route.Restore, options)
-		fmt.Fprintf(stdout, "%d would be sent to %s, %d would be left. Nothing was changed.\n", summary.Sent, route.To, summary.Left)
+		_, _ = fmt.Fprintf(stdout, "%d would be sent to %s, %d would be left. Nothing was changed.\n", summary.Sent, route.To, summary.Left)
 		return err //nolint:wrapcheck // it says what it did
 	}
 	summary, err = redrive.Move(ctx, from, to, route.Restore, options)
-	fmt.Fprintf(stdout, "%d sent to %s, %d left, %d sent but still here too.\n", summary.Sent, route.To, summary.Left, summary.SentTwice)
+	_, _ = fmt.Fprintf(stdout, "%d sent to %s, %d left, %d sent but still here too.\n", summary.Sent, route.To, summary.Left, summary.SentTwice)
 	if err == nil && summary.Left+summary.SentTwice > 0 {
 		return errLeft
 	}
@@ -110,9 +110,9 @@ func drive(ctx context.Context, o order, route redrive.Route, from redrive.Recei
 }
 
 func tell(stdout io.Writer, item redrive.Item) {
-	fmt.Fprintf(stdout, "%s  id %q  assistant %q  %d bytes  %q  %s", item.EnqueuedAt.UTC().Format(time.RFC3339), item.MessageID, item.Assistant, item.Bytes, item.Why, item.Fate)
+	_, _ = fmt.Fprintf(stdout, "%s  id %q  assistant %q  %d bytes  %q  %s", item.EnqueuedAt.UTC().Format(time.RFC3339), item.MessageID, item.Assistant, item.Bytes, item.Why, item.Fate)
 	if item.Because != "" {
-		fmt.Fprintf(stdout, ": %s", item.Because)
+		_, _ = fmt.Fprintf(stdout, ": %s", item.Because)
 	}
-	fmt.Fprintln(stdout)
+	_, _ = fmt.Fprintln(stdout)
 }

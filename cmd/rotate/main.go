@@ -69,7 +69,7 @@ func run(ctx context.Context, environ []string, assistant string, dryRun bool, c
 	}
 	outcome, err := rotator.Rotate(ctx, id)
 	if err != nil {
-		fmt.Fprintln(stdout, "Not done, and nothing is lost: run it again once the cause is mended.")
+		_, _ = fmt.Fprintln(stdout, "Not done, and nothing is lost: run it again once the cause is mended.")
 		return err //nolint:wrapcheck // it says what it did
 	}
 	return conclude(outcome, stdout)
@@ -96,7 +96,7 @@ func newRotator(config settings.Rotation, credential azcore.TokenCredential, std
 	}
 	return rotation.New(config.KeyVaultURI, secrets.NewWriter(vault), []rotation.Assistant{assistant}, &rotation.Options{
 		Progress: func(_ context.Context, assistant, step string) {
-			fmt.Fprintf(stdout, "%s: %s\n", assistant, step)
+			_, _ = fmt.Fprintf(stdout, "%s: %s\n", assistant, step)
 		},
 	}), nil
 }
@@ -111,12 +111,12 @@ func explain(ctx context.Context, rotator *rotation.Rotator, id string, stdout i
 	if !plan.Expires.IsZero() {
 		expires = "expires on " + plan.Expires.Format(time.DateOnly)
 	}
-	fmt.Fprintf(stdout, "%s: version %s holds %s and %s.\n", id, plan.Version, plan.InUse, expires)
+	_, _ = fmt.Fprintf(stdout, "%s: version %s holds %s and %s.\n", id, plan.Version, plan.InUse, expires)
 	if plan.Repair {
-		fmt.Fprintf(stdout, "It is no longer valid: %s was regenerated since. It would be written again as it is now; nothing would be regenerated.\n", plan.InUse)
+		_, _ = fmt.Fprintf(stdout, "It is no longer valid: %s was regenerated since. It would be written again as it is now; nothing would be regenerated.\n", plan.InUse)
 		return nil
 	}
-	fmt.Fprintf(stdout, "%s would be regenerated and written as a new version; %s would stay valid.\n", plan.InUse.Other(), plan.InUse)
+	_, _ = fmt.Fprintf(stdout, "%s would be regenerated and written as a new version; %s would stay valid.\n", plan.InUse.Other(), plan.InUse)
 	return nil
 }
 
@@ -125,10 +125,10 @@ var errOvertaken = errors.New("somebody else rotated the key at the same time; t
 func conclude(outcome rotation.Outcome, stdout io.Writer) error {
 	switch outcome.Result {
 	case rotation.Rotated:
-		fmt.Fprintf(stdout, "Done. %s is in use; %s stays valid until the next rotation.\n", outcome.Key, outcome.Key.Other())
+		_, _ = fmt.Fprintf(stdout, "Done. %s is in use; %s stays valid until the next rotation.\n", outcome.Key, outcome.Key.Other())
 		return nil
 	case rotation.Repaired:
-		fmt.Fprintf(stdout, "Repaired. %s is in use, as it is now.\n", outcome.Key)
+		_, _ = fmt.Fprintf(stdout, "Repaired. %s is in use, as it is now.\n", outcome.Key)
 		return nil
 	case rotation.Refused, rotation.AlreadyDone, rotation.Overtaken:
 	}

@@ -31,23 +31,23 @@ func TestAnEventPutsTheOtherKeyIntoTheVault(t *testing.T) {
 		t.Error("the key that was in use is no longer valid")
 	}
 	for tag, value := range map[string]string{
-		"CredentialId": "key2", "ValidityPeriodDays": "90", "ProviderAddress": standin.ResourceID, "DirectLineSite": standin.SiteName,
+		"CredentialId": "key2", "ValidityPeriodDays": "180", "ProviderAddress": standin.ResourceID, "DirectLineSite": standin.SiteName,
 	} {
 		if current.Tags[tag] != value {
 			t.Errorf("tag %s is %q, want %q", tag, current.Tags[tag], value)
 		}
 	}
-	if low, high := start.AddDate(0, 0, 90), time.Now().AddDate(0, 0, 90); current.Expires.Before(low) || current.Expires.After(high) {
+	if low, high := start.AddDate(0, 0, 180), time.Now().AddDate(0, 0, 180); current.Expires.Before(low) || current.Expires.After(high) {
 		t.Errorf("it expires at %s", current.Expires)
 	}
 }
 
 func TestTheNextVersionKeepsWhatPeoplePutBesideTheSecret(t *testing.T) {
 	w := newWorld(t)
-	for given, days := range map[string]int{"180": 180, "31": 31, "": 90, "soon": 90, "0": 90, "-5": 90, "99999": 90,
+	for given, days := range map[string]int{"31": 31, "": 180, "soon": 180, "0": 180, "-5": 180, "99999": 180, "90": 90,
 		// Key Vault reports a version 30 days before its end: this one would be
 		// rotated at once and for ever.
-		"30": 90,
+		"30": 180,
 	} {
 		t.Run("ValidityPeriodDays "+given, func(t *testing.T) {
 			version, err := w.writer.Write(t.Context(), secretName, secrets.Draft{

@@ -24,7 +24,7 @@ const (
 )
 
 const (
-	defaultValidityDays = 90
+	defaultValidityDays = 180
 	// Key Vault reports a version 30 days before it expires. One that lives no
 	// longer than that would be reported, and rotated, at once and for ever.
 	minValidityDays = 31
