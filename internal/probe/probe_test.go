@@ -219,22 +219,22 @@ var broken = map[string]func(next http.Handler) http.Handler{
 	"an expired token is denied": onRequest(func(r *http.Request) bool {
 		return isRefresh(r) && strings.Count(r.Header.Get("Authorization"), ".") == 2
 	}, body("token_expired", "token_invalid")),
-	"an unknown assistant is denied":                           withPath("/api/GetNewToken/chatgateprobeknowsnone", "/api/GetNewToken/bankx"),
-	"POST /PersistConversation is denied":                      reachable("/PersistConversation"),
-	"POST /api/PersistConversation is denied":                  reachable("/api/PersistConversation"),
-	"POST /api/site/../../PersistConversation is denied":       reachable("/api/site/../../PersistConversation"),
-	"POST /admin/functions/PersistConversation is denied":      reachable("/admin/functions/PersistConversation"),
-	"POST /RotateDirectLineKey is denied":                      reachable("/RotateDirectLineKey"),
-	"POST /api/RotateDirectLineKey is denied":                  reachable("/api/RotateDirectLineKey"),
-	"POST /api/site/../../RotateDirectLineKey is denied":       reachable("/api/site/../../RotateDirectLineKey"),
-	"POST /admin/functions/RotateDirectLineKey is denied":      reachable("/admin/functions/RotateDirectLineKey"),
-	"GET /admin/host/status is denied":                         reachable("/admin/host/status"),
-	"GET /admin/functions is denied":                           reachable("/admin/functions"),
-	"GET /admin/vfs/host.json is denied":                       reachable("/admin/vfs/host.json"),
-	"GET /runtime/webhooks/durabletask/instances is denied":    reachable("/runtime/webhooks/durabletask/instances"),
-	"GET /api/desk/assistants is denied":                       onRequest(isDesk(func(token string) bool { return token == "" }), status(http.StatusOK)),
-	"GET /api/desk/assistants with a garbage token is denied":  onRequest(isDesk(func(token string) bool { return strings.Contains(token, "garbage") }), status(http.StatusOK)),
-	"GET /api/desk/assistants with an expired token is denied": onRequest(isDesk(func(token string) bool { return strings.Contains(token, ".") }), status(http.StatusOK)),
+	"an unknown assistant is denied":                        withPath("/api/GetNewToken/chatgateprobeknowsnone", "/api/GetNewToken/bankx"),
+	"POST /PersistConversation is denied":                   reachable("/PersistConversation"),
+	"POST /api/PersistConversation is denied":               reachable("/api/PersistConversation"),
+	"POST /api/site/../../PersistConversation is denied":    reachable("/api/site/../../PersistConversation"),
+	"POST /admin/functions/PersistConversation is denied":   reachable("/admin/functions/PersistConversation"),
+	"POST /RotateDirectLineKey is denied":                   reachable("/RotateDirectLineKey"),
+	"POST /api/RotateDirectLineKey is denied":               reachable("/api/RotateDirectLineKey"),
+	"POST /api/site/../../RotateDirectLineKey is denied":    reachable("/api/site/../../RotateDirectLineKey"),
+	"POST /admin/functions/RotateDirectLineKey is denied":   reachable("/admin/functions/RotateDirectLineKey"),
+	"GET /admin/host/status is denied":                      reachable("/admin/host/status"),
+	"GET /admin/functions is denied":                        reachable("/admin/functions"),
+	"GET /admin/vfs/host.json is denied":                    reachable("/admin/vfs/host.json"),
+	"GET /runtime/webhooks/durabletask/instances is denied": reachable("/runtime/webhooks/durabletask/instances"),
+	"the desk is denied without a token":                    onRequest(isDesk(func(token string) bool { return token == "" }), status(http.StatusOK)),
+	"the desk is denied with a garbage token":               onRequest(isDesk(func(token string) bool { return strings.Contains(token, "garbage") }), status(http.StatusOK)),
+	"the desk is denied with an expired token":              onRequest(isDesk(func(token string) bool { return strings.Contains(token, ".") }), status(http.StatusOK)),
 }
 
 func TestEachCheckNoticesWhatItIsFor(t *testing.T) {
@@ -383,6 +383,26 @@ func reachable(path string) func(http.Handler) http.Handler {
 			}
 			next.ServeHTTP(w, r)
 		})
+	}
+}
+
+// What stands before an app has its own ways of refusing a path; only the app at
+// work is worth a word.
+func TestARefusalOfAPathMayHaveManyForms(t *testing.T) {
+	for code, isRefusal := range map[int]bool{200: false, 202: false, 204: false, 307: true, 400: true, 401: true, 404: true, 405: true, 500: false, 502: false} {
+		front := func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/PersistConversation" {
+					w.WriteHeader(code)
+					return
+				}
+				next.ServeHTTP(w, r)
+			})
+		}
+		failed, _, _ := startApp(t, true, front).run(t, probe.Target{Origin: page})
+		if (failed["POST /PersistConversation is denied"] == "") != isRefusal {
+			t.Errorf("%d: failed %v", code, failed)
+		}
 	}
 }
 
