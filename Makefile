@@ -53,6 +53,18 @@ lint: ## run the linters
 bench: deps package ## measure, beside what one would pick instead
 	@scripts/bench.sh
 
+.PHONY: rotate
+rotate: ## a new Direct Line key for ASSISTANT in the vault (DRY_RUN=1 looks)
+	@scripts/with-app-settings.sh go run ./cmd/rotate -assistant '$(ASSISTANT)' $(if $(DRY_RUN),-dry-run)
+
+.PHONY: redrive
+redrive: ## send what was given up in QUEUE again (DRY_RUN=1 looks)
+	@scripts/with-app-settings.sh go run ./cmd/redrive -queue '$(QUEUE)' $(if $(DRY_RUN),-dry-run) $(if $(LIMIT),-limit $(LIMIT))
+
+.PHONY: probe
+probe: ## ask the app at URL, as a page of ORIGIN, whether all is well
+	@go run ./cmd/probe -url '$(URL)' -origin '$(ORIGIN)' -assistant '$(ASSISTANT)'
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf dist .cache artifacts

@@ -45,8 +45,14 @@ func newApp(config settings.Settings, logger *slog.Logger) (*app, error) {
 		return nil, fmt.Errorf("preparing the conversation store: %w", err)
 	}
 	a := &app{secretNames: secretNames(config)}
-	if a.cache, err = newCache(config, credential, logger); err != nil {
+	vault, err := newVault(config, credential)
+	if err != nil {
 		return nil, fmt.Errorf("preparing Key Vault: %w", err)
+	}
+	a.cache = newCache(config, vault, logger)
+	rotator, err := newRotator(config, vault, credential, logger)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the rotation of keys: %w", err)
 	}
 	issuer, err := newIssuer(config, a.cache, logger)
 	if err != nil {
@@ -60,6 +66,7 @@ func newApp(config settings.Settings, logger *slog.Logger) (*app, error) {
 		Assistants:     admissions(config.Assistants),
 		Issuer:         issuer,
 		Recorder:       newRecorder(config, store),
+		Rotator:        rotator,
 		Pages:          pages,
 		ClientLimit:    newLimiter(config.TokenRateLimit),
 		AssistantLimit: newLimiter(config.AssistantRateLimit),
@@ -99,14 +106,22 @@ func newStore(config settings.Store, credential azcore.TokenCredential) (transcr
 	}
 }
 
+// newVault returns nil where, in Development, no secret is read from a vault.
+func newVault(config settings.Settings, credential azcore.TokenCredential) (*secrets.Vault, error) {
+	if config.KeyVaultURI == "" {
+		return nil, nil //nolint:nilnil // there is none, and that is no error
+	}
+	vault, err := secrets.NewVault(config.KeyVaultURI, credential, nil)
+	if err != nil {
+		return nil, fmt.Errorf("making the vault's client: %w", err)
+	}
+	return vault, nil
+}
+
 // newCache reads secrets from the vault, and in Development from the settings.
-func newCache(config settings.Settings, credential azcore.TokenCredential, logger *slog.Logger) (*secrets.Cache, error) {
+func newCache(config settings.Settings, vault *secrets.Vault, logger *slog.Logger) *secrets.Cache {
 	var reader secrets.Reader
-	if config.KeyVaultURI != "" {
-		vault, err := secrets.NewVault(config.KeyVaultURI, credential, nil)
-		if err != nil {
-			return nil, fmt.Errorf("making the vault's client: %w", err)
-		}
+	if vault != nil {
 		reader = vault
 	}
 	fixed := map[string]redacted.Text{}
@@ -118,7 +133,7 @@ func newCache(config settings.Settings, credential azcore.TokenCredential, logge
 	if len(fixed) > 0 {
 		reader = secrets.NewFixed(fixed, reader)
 	}
-	return secrets.NewCache(reader, &secrets.CacheOptions{MaxAge: config.SecretMaxAge, Logger: logger}), nil
+	return secrets.NewCache(reader, &secrets.CacheOptions{MaxAge: config.SecretMaxAge, Logger: logger})
 }
 
 // secretName is what the assistant's secret is cached under. A secret from the

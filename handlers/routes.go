@@ -37,6 +37,7 @@ func (s *server) routes() []function {
 func (s *server) internalRoutes() []trigger {
 	return []trigger{
 		{"PersistConversation", s.persistConversation},
+		{"RotateDirectLineKey", s.rotateDirectLineKey},
 	}
 }
 

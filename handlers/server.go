@@ -43,6 +43,7 @@ type Config struct {
 	Assistants []Assistant
 	Issuer     Issuer
 	Recorder   Recorder
+	Rotator    Rotator
 	Pages      []Page
 	// ClientLimit and AssistantLimit are optional; without them nothing is limited.
 	ClientLimit    *ratelimit.Limiter

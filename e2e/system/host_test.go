@@ -58,7 +58,7 @@ func (s *System) startInstanceUnder(t *testing.T, options functionshost.Options)
 // openBus opens a namespace of its own, with the app's queues.
 func openBus(t *testing.T, options bus.Options) *bus.Bus {
 	t.Helper()
-	options.Queues = []bus.QueueOptions{{Name: cloud.ActivityQueue}, {Name: cloud.QuarantineQueue}}
+	options.Queues = []bus.QueueOptions{{Name: cloud.ActivityQueue}, {Name: cloud.QuarantineQueue}, {Name: cloud.VaultEventsQueue}}
 	opened, err := bus.Open(options)
 	if err != nil {
 		t.Fatal(err)

@@ -28,6 +28,7 @@ func TestAnOutsiderCannotInvokeATrigger(t *testing.T) {
 		"/api/PersistConversation", "/api//PersistConversation", "/api/../PersistConversation", "/api/%2e%2e/PersistConversation", "/api/..%2fPersistConversation",
 		"/api/site/../../PersistConversation", "/api/site/%2e%2e/%2e%2e/PersistConversation", "/api/site/..%2f..%2fPersistConversation", `/api/site/..\..\PersistConversation`,
 		"/api/GetNewToken/../../PersistConversation", "/api/GetNewToken/..%2f..%2fPersistConversation",
+		"/RotateDirectLineKey", "/api/RotateDirectLineKey", "/api/site/../../RotateDirectLineKey",
 		"/admin/functions/PersistConversation", "/runtime/webhooks/PersistConversation", "/api;/PersistConversation", "/?/PersistConversation",
 		"http://127.0.0.1/PersistConversation", "*",
 	} {

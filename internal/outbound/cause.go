@@ -8,6 +8,9 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"regexp"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 )
 
 // Cause reduces the error of a call to what may be logged. Errors of known kinds
@@ -69,4 +72,16 @@ func Code(given string) string {
 		}
 	}
 	return given
+}
+
+// IdentityCause reduces a refusal of Entra ID to what may be logged: the status
+// and Entra's error number, by which operators find the reason
+// (https://learn.microsoft.com/entra/identity-platform/reference-error-codes).
+func IdentityCause(refused *azidentity.AuthenticationFailedError) error {
+	status := 0
+	if refused.RawResponse != nil {
+		status = refused.RawResponse.StatusCode
+	}
+	number := regexp.MustCompile(`\bAADSTS[0-9]{1,10}\b`).FindString(refused.Error())
+	return fmt.Errorf("the managed identity gave no token: status %d %s", status, number)
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
@@ -94,12 +93,9 @@ func (v *Vault) Read(ctx context.Context, name, version string) (secret Secret, 
 	if !isSecretName(name) || version != "" && !IsVersion(version) {
 		return Secret{}, fmt.Errorf("reading a secret from Key Vault: %w", ErrNotFound)
 	}
-	// azsecrets takes the challenge's authorization URL apart without looking,
-	// and panics over one that has no path. Reads run in goroutines of their
-	// own, where a panic would end the process.
 	defer func() {
 		if thrown := recover(); thrown != nil {
-			secret, err = Secret{}, fmt.Errorf("reading the secret %q from Key Vault: the SDK panicked: %T", name, thrown)
+			secret, err = Secret{}, panicked("reading", name, thrown)
 		}
 	}()
 	resp, err := v.client.GetSecret(ctx, name, version, nil)
@@ -107,6 +103,14 @@ func (v *Vault) Read(ctx context.Context, name, version string) (secret Secret, 
 		return Secret{}, fmt.Errorf("reading the secret %q from Key Vault: %w", name, vaultCause(err))
 	}
 	return vaultSecret(name, version, resp.Secret)
+}
+
+// panicked is the error of a call in which the SDK panicked: azsecrets takes the
+// challenge's authorization URL apart without looking, and panics over one that
+// has no path. Reads run in goroutines of their own, where a panic would end the
+// process.
+func panicked(doing, name string, thrown any) error {
+	return fmt.Errorf("%s the secret %q in Key Vault: the SDK panicked: %T", doing, name, thrown)
 }
 
 // vaultSecret checks the vault's answer.
@@ -162,7 +166,7 @@ func vaultCause(err error) error {
 	}
 	var refused *azidentity.AuthenticationFailedError
 	if errors.As(err, &refused) {
-		return identityCause(refused)
+		return outbound.IdentityCause(refused) //nolint:wrapcheck // Read says what it did
 	}
 	return outbound.Cause(err) //nolint:wrapcheck // Read says what it did
 }
@@ -187,15 +191,4 @@ func vaultCode(answered *azcore.ResponseError) string {
 		return inner
 	}
 	return outbound.Code(answered.ErrorCode)
-}
-
-// identityCause keeps the status and Entra's error number, by which operators
-// find the reason (https://learn.microsoft.com/entra/identity-platform/reference-error-codes).
-func identityCause(refused *azidentity.AuthenticationFailedError) error {
-	status := 0
-	if refused.RawResponse != nil {
-		status = refused.RawResponse.StatusCode
-	}
-	number := regexp.MustCompile(`\bAADSTS[0-9]{1,10}\b`).FindString(refused.Error())
-	return fmt.Errorf("the managed identity gave no token: status %d %s", status, number)
 }

@@ -10,6 +10,9 @@ import (
 // DefaultDirectLineEndpoint is the global Direct Line service.
 const DefaultDirectLineEndpoint = "https://directline.botframework.com/v3/directline"
 
+// DefaultDirectLineSite is the site that the portal makes with the channel.
+const DefaultDirectLineSite = "Default Site"
+
 func loadAssistants(r *reader) []Assistant {
 	ids := r.middles("Assistants")
 	if len(ids) == 0 {
@@ -37,6 +40,8 @@ func loadAssistant(r *reader, spelled string) Assistant {
 		AllowedOrigins:       parsed(r, prefix+"AllowedOrigins", "", parseOrigins),
 		TrustedOrigins:       parsed(r, prefix+"TrustedOrigins", "", parseOrigins),
 		AllowNoOrigin:        parsed(r, prefix+"AllowNoOrigin", "false", parseBool),
+		Bot:                  parsed(r, prefix+"BotResourceId", "", ParseBotResource),
+		DirectLineSiteName:   parsed(r, prefix+"DirectLineSiteName", DefaultDirectLineSite, parseSiteName),
 	}
 	if a.DirectLineSecret.IsEmpty() && !r.has(prefix+"DirectLineSecretName") {
 		r.complain(prefix+"DirectLineSecretName", "is missing; set it to the name of the Key Vault secret that holds the bot's Direct Line secret")

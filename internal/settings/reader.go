@@ -21,7 +21,7 @@ type Problem struct {
 // Error names each setting and says how to mend it. It holds no secret.
 func (e *InvalidError) Error() string {
 	var text strings.Builder
-	text.WriteString("Chatgate cannot start until these app settings are mended:")
+	text.WriteString("These app settings must be mended:")
 	for _, problem := range e.Problems {
 		fmt.Fprintf(&text, "\n  %s %s", problem.Setting, problem.What)
 	}

@@ -76,6 +76,11 @@ type Assistant struct {
 	TrustedOrigins []string
 	// AllowNoOrigin lets clients in that send no Origin header.
 	AllowNoOrigin bool
+	// Bot is the Bot Service resource whose keys are rotated; zero where
+	// rotation is off.
+	Bot BotResource
+	// DirectLineSiteName names the site of the bot's Direct Line channel.
+	DirectLineSiteName string
 }
 
 // Store says where transcripts go: exactly one of its fields is set.

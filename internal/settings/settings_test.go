@@ -44,6 +44,7 @@ func TestDefaults(t *testing.T) {
 			DirectLineEndpoint:   "https://directline.botframework.com/v3/directline",
 			AllowedOrigins:       []string{"https://www.bankx.example", "https://bankx.example"},
 			TrustedOrigins:       []string{"https://www.bankx.example", "https://bankx.example"},
+			DirectLineSiteName:   "Default Site",
 		}},
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(sameText)); diff != "" {
@@ -68,6 +69,8 @@ func TestEverySettingIsRead(t *testing.T) {
 		"Assistants__bankx__TrustedOrigins=https://bankx.example",
 		"Assistants__bankx__AllowNoOrigin=true",
 		"Assistants__bankx__DirectLineEndpoint=https://europe.directline.botframework.com/v3/directline",
+		"Assistants__bankx__BotResourceId="+bankBot,
+		"Assistants__bankx__DirectLineSiteName=web",
 	))
 	if err != nil {
 		t.Fatal(err)
@@ -87,6 +90,8 @@ func TestEverySettingIsRead(t *testing.T) {
 		"one only":   len(got.Assistants) == 1,
 		"trusted":    slices.Equal(bankx.TrustedOrigins, []string{"https://bankx.example"}),
 		"no origin":  bankx.AllowNoOrigin,
+		"bot":        bankx.Bot.ID() == bankBot,
+		"site":       bankx.DirectLineSiteName == "web",
 		"endpoint":   bankx.DirectLineEndpoint == "https://europe.directline.botframework.com/v3/directline",
 	} {
 		if !ok {
@@ -126,6 +131,8 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 		"Assistants__banky__AllowedOrigins=https://a.example/path",
 		"Assistants__banky__AllowNoOrigin=perhaps",
 		"Assistants__banky__DirectLineEndpoint=http://127.0.0.1:1/v3/directline",
+		"Assistants__banky__BotResourceId=banky-bot",
+		"Assistants__banky__DirectLineSiteName=two\nlines",
 	})
 	var invalid *settings.InvalidError
 	if !errors.As(err, &invalid) {
@@ -143,6 +150,7 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 		// What stands in their place does not count here, so they are missing too.
 		"Assistants__banky__DirectLineSecretName", "ConversationStore__tableServiceUri",
 		"Assistants__banky__AllowNoOrigin", "Assistants__banky__DirectLineEndpoint",
+		"Assistants__banky__BotResourceId", "Assistants__banky__DirectLineSiteName",
 	} {
 		if !slices.Contains(named, want) {
 			t.Errorf("%s is not complained of in:\n%v", want, err)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"chatgate/internal/standin/bot"
+	"chatgate/internal/standin/botservice"
 	"chatgate/internal/standin/bus"
 	"chatgate/internal/standin/directline"
 	"chatgate/internal/standin/egress"
@@ -37,6 +38,7 @@ const (
 	VisitorKey       = "visitor-key"
 	ActivityQueue    = "conversation-activities"
 	QuarantineQueue  = "conversation-quarantine"
+	VaultEventsQueue = "keyvault-events"
 )
 
 // Options adjust a [Cloud]. The zero value of each field means the default that
@@ -64,6 +66,7 @@ type Cloud struct {
 	Identity   *entra.ManagedIdentity
 	Vault      *vault.Vault
 	DirectLine *directline.Server
+	BotService *botservice.Service
 	Bus        *bus.Bus
 
 	options    Options
@@ -109,6 +112,8 @@ func (c *Cloud) startVault(context.Context) (err error) {
 	c.Vault = vault.New(c.Tenant, &vault.Options{URL: "https://" + VaultHost})
 	c.Proxy.Handle(VaultHost, c.Vault)
 	c.Proxy.Handle(DirectLineHost, http.StripPrefix("/v3/directline", c.DirectLine))
+	c.BotService = botservice.New(c.Tenant, c.DirectLine)
+	c.Proxy.Handle(botservice.Host, c.BotService)
 	c.Vault.Set(DirectLineSecret, c.DirectLine.Regenerate(directline.Key1).Reveal())
 	if c.options.VisitorKey == "" {
 		c.Vault.Set(VisitorKey, NewVisitorKey())
@@ -128,6 +133,7 @@ func (c *Cloud) startBus(context.Context) (err error) {
 	c.Bus, err = bus.Open(bus.Options{Dir: c.options.BusDir, Queues: []bus.QueueOptions{
 		{Name: ActivityQueue, MaxDeliveryCount: c.options.DeliveryCount, DuplicateWindow: 10 * time.Minute},
 		{Name: QuarantineQueue},
+		{Name: VaultEventsQueue, MaxDeliveryCount: c.options.DeliveryCount},
 	}})
 	if err != nil {
 		return fmt.Errorf("opening the queues: %w", err)
@@ -152,6 +158,7 @@ func (c *Cloud) Env() []string {
 		"VisitorKeySecretName=" + VisitorKey,
 		"ConversationBus__fullyQualifiedNamespace=" + BusHost,
 		prefix + "DirectLineSecretName=" + DirectLineSecret,
+		prefix + "BotResourceId=" + botservice.ResourceID,
 	}
 	for i, origin := range c.options.Origins {
 		if i == 0 {
