@@ -161,7 +161,7 @@ func TestHandlerAcceptsTheSettings(t *testing.T) {
 		"Assistants__<id>__AllowNoOrigin":           "false",
 		"Assistants__<id>__DirectLineEndpoint":      "",
 		"Assistants__<id>__DirectLineSiteName":      "Default Site",
-		"Assistants__<id>__BotResourceId":           "/subscriptions/s/resourceGroups/g/providers/Microsoft.BotService/botServices/b",
+		"Assistants__<id>__BotResourceId":           "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/g/providers/Microsoft.BotService/botServices/bankx-bot",
 		"ConversationBus__fullyQualifiedNamespace":  "sb-example.servicebus.windows.net",
 		"APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "ClientId=x;Authorization=AAD",
 	}

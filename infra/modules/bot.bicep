@@ -41,7 +41,8 @@ resource registration 'Microsoft.BotService/botServices@2022-09-15' = {
   }
 }
 
-// With a secure site a token is good only on pages of the trusted origins.
+// A secure site turns enhanced authentication on: user ids that begin dl_ and are
+// fixed in the token. It does not stop a stolen token from being used elsewhere.
 resource directLine 'Microsoft.BotService/botServices/channels@2022-09-15' = {
   parent: registration
   name: 'DirectLineChannel'
@@ -71,7 +72,8 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = {
 // Both forms of the answer are seen; the one in setting is the newer.
 var answer = any(directLine.listChannelWithKeys())
 
-// The tags tell the rotation which key is in use and how long the next one lasts.
+// The tags tell the rotation which key of which bot it is and how long the next
+// one lasts.
 @onlyIfNotExists()
 resource secret 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = if (seedSecret) {
   parent: vault
@@ -79,6 +81,8 @@ resource secret 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = if (seedSecret)
   tags: {
     CredentialId: 'key1'
     ValidityPeriodDays: string(validityDays)
+    ProviderAddress: registration.id
+    DirectLineSite: siteName
   }
   properties: {
     value: answer.?setting.?sites[?0].?key ?? answer.properties.properties.sites[0].key
