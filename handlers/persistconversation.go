@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"chatgate/internal/invocation"
-	"chatgate/internal/problem"
 	"chatgate/internal/transcript"
 )
 
@@ -18,20 +17,14 @@ import (
 // flight, and below the queue's lock, which is not renewed for batches.
 const persistTimeout = 100 * time.Second
 
-// envelopeTimeout bounds the reading of a batch, which comes from the same
-// machine.
-const envelopeTimeout = 60 * time.Second
-
 // persistConversation stores a batch of activities. Anything but a 2xx answer
 // brings the whole batch again, so only what may pass is an error; what can
 // never be stored leaves through the output binding.
 func (s *server) persistConversation(x *exchange) error {
-	x.readWithin(envelopeTimeout)
-	received, err := invocation.DecodeMessages(x.request.Body, "activities")
+	received, err := decodeMessages(x, "activities")
 	if err != nil {
-		return problem.New(problem.BadRequest, "This is not an invocation of PersistConversation by the host.").Because(err)
+		return err
 	}
-	x.bodyRead()
 	ctx, cancel := context.WithTimeout(x.request.Context(), persistTimeout)
 	defer cancel()
 	result, err := s.Recorder.Record(ctx, messagesOf(received))

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"chatgate/internal/invocation"
-	"chatgate/internal/problem"
 	"chatgate/internal/rotation"
 )
 
@@ -27,9 +26,9 @@ type Rotator interface {
 // but a 2xx answer brings the message again, and at last to the dead letters,
 // where an alert waits.
 func (s *server) rotateDirectLineKey(x *exchange) error {
-	received, err := invocation.DecodeMessages(x.request.Body, "events")
+	received, err := decodeMessages(x, "events")
 	if err != nil {
-		return problem.New(problem.BadRequest, "This is not an invocation of RotateDirectLineKey by the host.").Because(err)
+		return err
 	}
 	ctx, cancel := context.WithTimeout(x.request.Context(), rotateTimeout)
 	defer cancel()
