@@ -116,12 +116,17 @@ var withSender = filter(assistants, a => !empty(a.?botPrincipalId))
 var letters = 'abcdefghijklmnopqrstuvwxyz'
 var digits = '0123456789'
 
+// Two assistants with one secret would be one bot to Direct Line, and the
+// rotation may write the secrets of bots.
+var secretNames = map(concat(map(assistants, a => a.?directLineSecretName ?? '${a.id}-direct-line'), [visitorKeySecretName]), name => toLower(name))
+
 var problems = concat(
   map(filter(ids, id => !hasOnly(id, '${letters}${digits}')), id => 'assistants: the id "${id}" may hold only small letters and digits.'),
   length(union(ids, ids)) == length(ids) ? [] : ['assistants: two have the same id.'],
   map(filter(origins, o => !isOrigin(o.origin)), o => 'assistants, ${o.parameter}: "${o.origin}" is not an origin; write https://host, without a path or a slash at the end.'),
   map(filter(withEndpoint, a => !startsWith(a.?directLineEndpoint ?? '', 'https://')), a => 'assistants, ${a.id}.directLineEndpoint: must begin with https://.'),
   map(filter(assistants, a => !hasOnly(toLower(a.?directLineSecretName ?? ''), '${letters}${digits}-')), a => 'assistants, ${a.id}.directLineSecretName: may hold only letters, digits and hyphens. It is a name, never the secret itself.'),
+  length(union(secretNames, secretNames)) == length(secretNames) ? [] : ['assistants, directLineSecretName: two assistants, or one and visitorKeySecretName, have the same secret.'],
   map(filter(withBot, a => !isGuid(a.bot!.tenantId)), a => 'assistants, ${a.id}.bot.tenantId: "${a.bot!.tenantId}" is not the id of a tenant.'),
   map(filter(withBot, a => !isGuid(a.bot!.appId)), a => 'assistants, ${a.id}.bot.appId: "${a.bot!.appId}" is not a client id.'),
   map(filter(withBot, a => !startsWith(a.bot!.endpoint, 'https://')), a => 'assistants, ${a.id}.bot.endpoint: must begin with https://.'),

@@ -69,8 +69,9 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = {
   name: vaultName
 }
 
-// Both forms of the answer are seen; the one in setting is the newer.
+// Both forms of the answer are seen, and either may leave the keys empty.
 var answer = any(directLine.listChannelWithKeys())
+var answered = concat(answer.?setting.?sites ?? [], answer.?properties.?properties.?sites ?? [])
 
 // The tags tell the rotation which key of which bot it is and how long the next
 // one lasts.
@@ -85,7 +86,7 @@ resource secret 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = if (seedSecret)
     DirectLineSite: siteName
   }
   properties: {
-    value: answer.?setting.?sites[?0].?key ?? answer.properties.properties.sites[0].key
+    value: first(filter(answered, site => site.?siteName == siteName && !empty(site.?key))).key
     contentType: 'text/plain'
     attributes: {
       enabled: true

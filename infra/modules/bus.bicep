@@ -63,10 +63,16 @@ resource activities 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = {
   properties: union(delivery, { defaultMessageTimeToLive: 'P14D' })
 }
 
+// What waits here is personal data and goes after 90 days. Looking counts as a
+// delivery, so the count is high, and what expires is not kept as a dead letter.
 resource quarantine 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = {
   parent: namespace
   name: 'conversation-quarantine'
-  properties: union(delivery, { defaultMessageTimeToLive: 'P90D' })
+  properties: union(delivery, {
+    defaultMessageTimeToLive: 'P90D'
+    deadLetteringOnMessageExpiration: false
+    maxDeliveryCount: 2000
+  })
 }
 
 resource vaultEvents 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = {
