@@ -42,7 +42,7 @@ test: deps webchat package ## run every test
 	@scripts/test.sh
 
 .PHONY: fuzz
-fuzz: ## run each fuzz target for FUZZTIME (10s)
+fuzz: ## run each fuzz target for FUZZTIME (10s, or a count such as 1500x)
 	@scripts/fuzz.sh
 
 .PHONY: lint

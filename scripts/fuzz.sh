@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every fuzz target for FUZZTIME. Go runs one target a call.
+# Runs every fuzz target for FUZZTIME, a time (10s) or a count (1500x). Go runs
+# one target a call.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 time=${FUZZTIME:-10s}
