@@ -99,14 +99,14 @@ func drive(ctx context.Context, o order, route redrive.Route, from redrive.Recei
 	if o.dryRun {
 		summary, err = redrive.List(ctx, from, route.Restore, options)
 		_, _ = fmt.Fprintf(stdout, "%d would be sent to %s, %d would be left. Nothing was changed.\n", summary.Sent, route.To, summary.Left)
-		return err //nolint:wrapcheck // it says what it did
+		return err
 	}
 	summary, err = redrive.Move(ctx, from, to, route.Restore, options)
 	_, _ = fmt.Fprintf(stdout, "%d sent to %s, %d left, %d sent but still here too.\n", summary.Sent, route.To, summary.Left, summary.SentTwice)
 	if err == nil && summary.Left+summary.SentTwice > 0 {
 		return errLeft
 	}
-	return err //nolint:wrapcheck // it says what it did
+	return err
 }
 
 func tell(stdout io.Writer, item redrive.Item) {

@@ -70,7 +70,7 @@ func run(ctx context.Context, environ []string, assistant string, dryRun bool, c
 	outcome, err := rotator.Rotate(ctx, id)
 	if err != nil {
 		_, _ = fmt.Fprintln(stdout, "Not done, and nothing is lost: run it again once the cause is mended.")
-		return err //nolint:wrapcheck // it says what it did
+		return err
 	}
 	return conclude(outcome, stdout)
 }
@@ -105,7 +105,7 @@ func newRotator(config settings.Rotation, credential azcore.TokenCredential, std
 func explain(ctx context.Context, rotator *rotation.Rotator, id string, stdout io.Writer) error {
 	plan, err := rotator.Plan(ctx, id)
 	if err != nil {
-		return err //nolint:wrapcheck // it says what it did
+		return err
 	}
 	expires := "never expires"
 	if !plan.Expires.IsZero() {

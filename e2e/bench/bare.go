@@ -58,7 +58,7 @@ func submit(ctx context.Context, table *aztables.Client, rows []aztables.EDMEnti
 			group.Go(func() error { return transact(ctx, table, batch) })
 		}
 	}
-	return group.Wait() //nolint:wrapcheck // transact says what was being done
+	return group.Wait()
 }
 
 func transact(ctx context.Context, table *aztables.Client, rows []aztables.EDMEntity) error {

@@ -81,21 +81,12 @@ func NewClient(site Site, cred azcore.TokenCredential, options *ClientOptions) (
 
 // pipelineOptions fills in the defaults. It works on a copy.
 func pipelineOptions(options policy.ClientOptions) policy.ClientOptions {
-	options.Transport = outbound.Bound(options.Transport, maxAnswer)
-	options.Logging.IncludeBody = false
-	if options.Retry.MaxRetries == 0 {
-		options.Retry.MaxRetries = maxRetries
-	}
-	if options.Retry.RetryDelay == 0 {
-		options.Retry.RetryDelay = retryDelay
-	}
-	if options.Retry.MaxRetryDelay == 0 {
-		options.Retry.MaxRetryDelay = maxRetryDelay
-	}
-	if options.Retry.TryTimeout == 0 {
-		options.Retry.TryTimeout = tryTimeout
-	}
-	return options
+	return outbound.Options(options, maxAnswer, policy.RetryOptions{
+		MaxRetries:    maxRetries,
+		RetryDelay:    retryDelay,
+		MaxRetryDelay: maxRetryDelay,
+		TryTimeout:    tryTimeout,
+	})
 }
 
 // CloudOf tells from a vault's address which of Azure's clouds it is in, and so

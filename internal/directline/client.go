@@ -141,7 +141,7 @@ func (eachTry) Do(req *policy.Request) (*http.Response, error) {
 			resp.Header.Del(name)
 		}
 	}
-	return resp, err //nolint:wrapcheck // a policy hands on what it got
+	return resp, err
 }
 
 // ownBody gives this try a copy of the body. net/http may still be reading the

@@ -51,7 +51,7 @@ type direct struct {
 
 // Do sends req.
 func (d direct) Do(req *http.Request) (*http.Response, error) {
-	return d.transport.RoundTrip(req) //nolint:wrapcheck // a transport hands on what it got
+	return d.transport.RoundTrip(req)
 }
 
 // Bound returns a transporter that sends by next, or by one of [NewTransport]
@@ -77,7 +77,7 @@ type bounded struct {
 func (b *bounded) Do(req *http.Request) (*http.Response, error) {
 	resp, err := b.next.Do(req)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // a transport hands on what it got
+		return nil, err
 	}
 	resp.Body = limited{io.LimitReader(resp.Body, b.max+1), resp.Body}
 	body, err := runtime.Payload(resp)

@@ -98,7 +98,7 @@ func (r *run) regenerate(ctx context.Context, at sight, next botservice.Key) (Ou
 		return r.outcome(Overtaken), nil
 	}
 	if err := r.assistant.Keys.Regenerate(ctx, next); err != nil {
-		return Outcome{}, err //nolint:wrapcheck // it says what it did
+		return Outcome{}, err
 	}
 	return r.settle(ctx, Rotated, at, next)
 }
@@ -205,6 +205,6 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err() //nolint:wrapcheck // the caller says what it waited for
+		return ctx.Err()
 	}
 }

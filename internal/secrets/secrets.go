@@ -75,6 +75,6 @@ func (f *fixed) Read(ctx context.Context, name, version string) (Secret, error) 
 	case given || f.next == nil:
 		return Secret{}, fmt.Errorf("reading the secret %q from the settings: %w", name, ErrNotFound)
 	default:
-		return f.next.Read(ctx, name, version) //nolint:wrapcheck // the next reader says what it did
+		return f.next.Read(ctx, name, version)
 	}
 }

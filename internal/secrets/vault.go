@@ -71,21 +71,12 @@ func NewVault(uri string, cred azcore.TokenCredential, options *VaultOptions) (*
 
 // vaultClientOptions fills in the defaults. It works on a copy.
 func vaultClientOptions(options policy.ClientOptions) policy.ClientOptions {
-	options.Transport = outbound.Bound(options.Transport, maxVaultAnswer)
-	options.Logging.IncludeBody = false
-	if options.Retry.MaxRetries == 0 {
-		options.Retry.MaxRetries = vaultRetries
-	}
-	if options.Retry.RetryDelay == 0 {
-		options.Retry.RetryDelay = vaultRetryDelay
-	}
-	if options.Retry.MaxRetryDelay == 0 {
-		options.Retry.MaxRetryDelay = vaultMaxRetryDelay
-	}
-	if options.Retry.TryTimeout == 0 {
-		options.Retry.TryTimeout = vaultTryTimeout
-	}
-	return options
+	return outbound.Options(options, maxVaultAnswer, policy.RetryOptions{
+		MaxRetries:    vaultRetries,
+		RetryDelay:    vaultRetryDelay,
+		MaxRetryDelay: vaultMaxRetryDelay,
+		TryTimeout:    vaultTryTimeout,
+	})
 }
 
 // Read fetches a secret from the vault, with retries.
@@ -166,9 +157,9 @@ func vaultCause(err error) error {
 	}
 	var refused *azidentity.AuthenticationFailedError
 	if errors.As(err, &refused) {
-		return outbound.IdentityCause(refused) //nolint:wrapcheck // Read says what it did
+		return outbound.IdentityCause(refused)
 	}
-	return outbound.Cause(err) //nolint:wrapcheck // Read says what it did
+	return outbound.Cause(err)
 }
 
 // vaultCode prefers the inner code: Key Vault answers Forbidden for a disabled
