@@ -33,6 +33,9 @@ const (
 	DirectLineUnavailable Code = "direct_line_unavailable"
 	DirectLineThrottled   Code = "direct_line_throttled"
 	SecretUnavailable     Code = "secret_unavailable"
+	RoleMissing           Code = "role_missing"
+	DirectoryUnavailable  Code = "directory_unavailable"
+	StoreUnavailable      Code = "store_unavailable"
 	Internal              Code = "internal"
 )
 
