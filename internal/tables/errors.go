@@ -1,4 +1,4 @@
-package tablestore
+package tables
 
 import (
 	"context"
@@ -18,8 +18,8 @@ import (
 )
 
 // Error is a refusal by the table service. Of the answer it keeps what is safe
-// to log: azcore's own error prints the address, in which conversation ids
-// stand, and the body.
+// to log: azcore's own error prints the address, in which keys stand, and the
+// body.
 type Error struct {
 	// StatusCode is the HTTP status, of the operation that failed where it was
 	// part of a transaction.
@@ -45,6 +45,7 @@ var errSignIn = errors.New("getting a token for the table service")
 func plain(err error) error {
 	var known *Error
 	var response *azcore.ResponseError
+	var tooLarge *outbound.TooLargeError
 	var address *url.Error
 	switch {
 	case err == nil:
@@ -59,18 +60,18 @@ func plain(err error) error {
 		return fmt.Errorf("the table service did not answer in time: %w", context.DeadlineExceeded)
 	case errors.Is(err, errAnswer), errors.Is(err, io.ErrUnexpectedEOF):
 		return errAnswer
-	case errors.As(err, &address):
+	case errors.As(err, &tooLarge), errors.As(err, &address):
 		// net/http quotes a malformed answer, which may hold what was stored.
 		return fmt.Errorf("calling the table service: %w", outbound.Cause(err))
 	case isFinal(err):
 		return signInFailure(err)
 	default:
-		return fmt.Errorf("calling the table service failed (%T)", err)
+		return fmt.Errorf("calling the table service: %w", outbound.Cause(err))
 	}
 }
 
-// isFinal reports whether azcore's pipeline does not retry after err. A
-// credential says so, and a POST whose answer broke off.
+// isFinal reports whether azcore's pipeline does not retry after err, as a
+// credential says.
 func isFinal(err error) bool {
 	var final interface{ NonRetriable() }
 	return errors.As(err, &final)
@@ -97,26 +98,26 @@ func safeCode(code string) string {
 	return code[:min(len(code), longest)]
 }
 
-// hasCode reports whether the service answered with one of codes.
-func hasCode(err error, codes ...aztables.TableErrorCode) bool {
+// HasCode reports whether the service answered with one of codes.
+func HasCode(err error, codes ...aztables.TableErrorCode) bool {
 	var answer *Error
 	return errors.As(err, &answer) && slices.Contains(codes, aztables.TableErrorCode(answer.Code))
 }
 
-// isTooLarge reports whether the service will never take these rows in one
+// IsTooLarge reports whether the service will never take these rows in one
 // transaction. Cosmos DB takes less than Table Storage and answers 413.
-func isTooLarge(err error) bool {
+func IsTooLarge(err error) bool {
 	var answer *Error
 	if !errors.As(err, &answer) {
 		return false
 	}
 	return answer.StatusCode == http.StatusRequestEntityTooLarge ||
-		hasCode(err, aztables.PropertyValueTooLarge, aztables.EntityTooLarge, "RequestBodyTooLarge")
+		HasCode(err, aztables.PropertyValueTooLarge, aztables.EntityTooLarge, "RequestBodyTooLarge")
 }
 
-// isConflict reports whether another writer changed, made or removed a row
+// IsConflict reports whether another writer changed, made or removed a row
 // since it was last seen.
-func isConflict(err error) bool {
+func IsConflict(err error) bool {
 	var answer *Error
 	if !errors.As(err, &answer) {
 		return false
@@ -125,17 +126,45 @@ func isConflict(err error) bool {
 	case http.StatusPreconditionFailed:
 		return true
 	case http.StatusConflict:
-		return !hasCode(err, aztables.TableBeingDeleted)
+		return !HasCode(err, aztables.TableBeingDeleted)
 	}
 	return isMissingRow(err)
 }
 
+// IsUnavailable reports whether the service was not there, as opposed to
+// refusing what it was sent.
+func IsUnavailable(err error) bool {
+	var answer *Error
+	return !errors.As(err, &answer) || isTransient(answer.StatusCode)
+}
+
+// FailedOperation returns the place of the operation for which a transaction of
+// count operations was refused, or 0 where the service did not tell. It checks
+// them in order: those before it were as expected.
+func FailedOperation(err error, count int) int {
+	place := position(err)
+	if place >= count {
+		return 0
+	}
+	return max(0, place)
+}
+
+// position is the place in its transaction of the operation that failed, or
+// unknownPosition.
+func position(err error) int {
+	var answer *Error
+	if !errors.As(err, &answer) {
+		return unknownPosition
+	}
+	return answer.position
+}
+
 func isMissingRow(err error) bool {
-	return hasCode(err, aztables.ResourceNotFound, aztables.EntityNotFound)
+	return HasCode(err, aztables.ResourceNotFound, aztables.EntityNotFound)
 }
 
 func isMissingTable(err error) bool {
-	return hasCode(err, aztables.TableNotFound)
+	return HasCode(err, aztables.TableNotFound)
 }
 
 // isTransient reports whether a status asks for a retry; the list is azcore's.
@@ -146,31 +175,4 @@ func isTransient(status int) bool {
 		return true
 	}
 	return false
-}
-
-// isUnavailable reports whether the service was not there, as opposed to
-// refusing what it was sent.
-func isUnavailable(err error) bool {
-	var answer *Error
-	return !errors.As(err, &answer) || isTransient(answer.StatusCode)
-}
-
-// summarizeFailures joins what went wrong in several partitions. When the
-// service is away all fail alike: the first few say what there is to say.
-func summarizeFailures(doing string, failures []error) error {
-	const shown = 3
-	var joined []error
-	count := 0
-	for _, failure := range failures {
-		if failure == nil {
-			continue
-		}
-		if count++; count <= shown {
-			joined = append(joined, fmt.Errorf("%s: %w", doing, failure))
-		}
-	}
-	if count > shown {
-		joined = append(joined, fmt.Errorf("and %d more of %d failed", count-shown, len(failures)))
-	}
-	return errors.Join(joined...)
 }

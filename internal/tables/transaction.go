@@ -1,4 +1,4 @@
-package tablestore
+package tables
 
 import (
 	"bytes"
@@ -39,9 +39,8 @@ func withOutcome(ctx context.Context) (context.Context, *outcome) {
 
 // transactionPolicy reads the answers to transactions. Standing below the
 // pipeline's retries it lets them see what azcore does not take for worth a
-// retry: an answer that broke off (azcore repeats no POST then, but ours are
-// safe to repeat), one that nobody can read, and a failure that may pass but
-// hides within an answer of status 202.
+// retry: an answer that nobody can read, and a failure that may pass but hides
+// within an answer of status 202.
 type transactionPolicy struct{}
 
 func (transactionPolicy) Do(request *policy.Request) (*http.Response, error) {
@@ -51,10 +50,7 @@ func (transactionPolicy) Do(request *policy.Request) (*http.Response, error) {
 		return response, err
 	}
 	*noted = outcome{}
-	switch {
-	case err != nil && isFinal(err):
-		return nil, errAnswer
-	case err != nil || response.StatusCode != http.StatusAccepted:
+	if err != nil || response.StatusCode != http.StatusAccepted {
 		return response, err
 	}
 	return readTransaction(response, noted)
@@ -150,7 +146,7 @@ func (e *Error) describe(body []byte) {
 	}
 	e.Code = safeCode(answer.Error.Code)
 	place, _, _ := strings.Cut(answer.Error.Message.Value, ":")
-	if position, err := strconv.Atoi(place); err == nil && position >= 0 && position < maxOperations {
+	if position, err := strconv.Atoi(place); err == nil && position >= 0 && position < MaxOperations {
 		e.position = position
 	}
 }

@@ -1,4 +1,4 @@
-package tablestore
+package tables
 
 import (
 	"io"
@@ -85,7 +85,7 @@ func FuzzAnswer(f *testing.F) {
 		if read.failure == nil {
 			return
 		}
-		if position := read.failure.position; position < unknownPosition || position >= maxOperations {
+		if position := read.failure.position; position < unknownPosition || position >= MaxOperations {
 			t.Errorf("position %d", position)
 		}
 		if strings.ContainsAny(read.failure.Error(), "\r\n\x00") {

@@ -1,4 +1,4 @@
-package tablestore
+package tables
 
 import (
 	"errors"
