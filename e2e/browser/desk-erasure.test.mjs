@@ -87,6 +87,20 @@ test('leaving the dialog erases nothing', async () => {
   assert.ok(await isKept(suite, ids['Cora Cancelled']));
 });
 
+test('the dialog is whole when it is opened again at once', async () => {
+  const page = await reading('Cora Cancelled');
+  const erase = page.getByRole('button', { name: 'Erase…', exact: true });
+  await erase.click();
+  // Before the browser has said that the first one was closed.
+  await erase.evaluate((button) => {
+    document.querySelector('dialog').close();
+    button.click();
+  });
+  await dialog(page).getByRole('textbox').fill('no');
+  assert.equal(await confirm(page).isVisible(), true);
+  await page.keyboard.press('Escape');
+});
+
 test('an erasure that fails says so, and can be tried again at once', async () => {
   const page = await reading('Betty Broken');
   const fault = await refuse(page, '**/conversations/*', { status: 503, code: 'store_unavailable', detail: 'The store is away. Try again in a moment.' });

@@ -55,12 +55,15 @@ export function confirmErasure({ dialog, kind, about, erase, onError }) {
     // What is under way is not called back by leaving the dialog.
     const onCancel = (event) => isBusy && event.preventDefault();
     const onClose = () => {
+      // Said of the dialog as it was before it was opened again, a moment ago.
+      if (dialog.open) return;
       dialog.removeEventListener('cancel', onCancel);
+      dialog.removeEventListener('close', onClose);
       dialog.replaceChildren();
       resolve(isErased);
     };
     dialog.addEventListener('cancel', onCancel);
-    dialog.addEventListener('close', onClose, { once: true });
+    dialog.addEventListener('close', onClose);
   });
 }
 

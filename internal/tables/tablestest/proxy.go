@@ -3,6 +3,7 @@ package tablestest
 import (
 	"bytes"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -76,6 +77,7 @@ func (e *Emulator) NewProxy(tb testing.TB) (p *Proxy, through, past string) {
 	p = &Proxy{service: &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(&address) },
 		Transport: transport,
+		ErrorLog:  log.New(io.Discard, "", 0), // clients that go away are part of the tests
 	}}
 	p.Server = httptest.NewServer(p)
 	tb.Cleanup(p.Close)
