@@ -7,6 +7,7 @@ import (
 
 	"chatgate/internal/problem"
 	"chatgate/internal/redacted"
+	"chatgate/internal/secretly"
 )
 
 // Start asks the user to log in. The error is a [problem.Error]: bad_request,
@@ -31,16 +32,22 @@ func (b *Broker) Start(ctx context.Context, request StartRequest) (Started, erro
 		return Started{}, err
 	}
 	request.BindingCode = newBindingCode()
-	begun, err := provider.Start(ctx, request)
-	if err == nil && len(begun.Polling) > maxPolling {
-		err = ErrRefused
-	}
+	begun, err := startAt(ctx, provider, request)
 	if err != nil {
 		b.giveUp(ctx, request.Binding, digest)
 		return Started{}, providerFailure(err, storeRetry)
 	}
 	defer begun.Polling.Clear()
 	return b.begin(ctx, reservation{request, id, hintRow, row, etag}, begun)
+}
+
+func startAt(ctx context.Context, provider Provider, request StartRequest) (begun Begun, err error) {
+	secretly.Do(func() { begun, err = provider.Start(ctx, request) })
+	if err == nil && (len(begun.Polling) == 0 || len(begun.Polling) > maxPolling) {
+		begun.Polling.Clear()
+		return Begun{}, ErrRefused
+	}
+	return begun, err
 }
 
 // reservation is a start between its row's being taken and its handle's being
