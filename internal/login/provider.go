@@ -96,6 +96,8 @@ type SignOutRequest struct {
 	Binding
 
 	Connection string
+	// Refresh is what came with the token.
+	Refresh secretly.Bytes
 }
 
 // Outcome is what a provider says of a login.
@@ -103,7 +105,8 @@ type Outcome struct {
 	Decision Decision
 	// Token is set where the user approved; the broker clears it.
 	Token secretly.Bytes
-	// Refresh is empty where the provider gives none; the broker clears it.
+	// Refresh is what the provider wants back with a refresh, and empty where
+	// it wants nothing; the broker clears it.
 	Refresh secretly.Bytes
 	// ExpiresIn is the life of Token; 0 where the provider does not say.
 	ExpiresIn time.Duration

@@ -142,7 +142,7 @@ func (b *Broker) SignOut(ctx context.Context, assistant, conversationID string, 
 		if failure != nil {
 			return // it is gone, and with it what could be ended
 		}
-		if failure := provider.SignOut(ctx, SignOutRequest{Binding: g.binding, Connection: g.connection}); failure != nil {
+		if failure := provider.SignOut(ctx, SignOutRequest{Binding: g.binding, Connection: g.connection, Refresh: g.refresh}); failure != nil {
 			err = providerFailure(failure, storeRetry)
 		}
 	})
