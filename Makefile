@@ -14,7 +14,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: package
-package: ## build dist/, what Azure runs
+package: msal ## build dist/, what Azure runs
 	@rm -rf dist && mkdir dist
 	@cp host.json dist/ && cp -R functions/. dist/
 	CGO_ENABLED=0 GOOS=$(TARGET_OS) GOARCH=$(TARGET_ARCH) go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o dist/handler .
@@ -32,6 +32,11 @@ endif
 .PHONY: webchat
 webchat:
 	@scripts/fetch-webchat.sh
+
+# Embedded by web/, so it has to be there before a build that is to be shipped.
+.PHONY: msal
+msal:
+	@scripts/fetch-msal.sh
 
 .PHONY: deps
 deps: ## install what the tests need
@@ -67,4 +72,4 @@ probe: ## ask the app at URL, as a page of ORIGIN, whether all is well
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf dist .cache artifacts
+	rm -rf dist .cache artifacts web/desk/lib/*.gz

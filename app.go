@@ -30,6 +30,7 @@ var version = "dev"
 type app struct {
 	handler     http.Handler
 	cache       *secrets.Cache
+	desk        serviceDesk
 	secretNames []string
 }
 
@@ -58,15 +59,21 @@ func newApp(config settings.Settings, logger *slog.Logger) (*app, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing Direct Line: %w", err)
 	}
-	pages, err := handlers.Pages(config.WebChatURL, directLineEndpoints(config))
+	pages, err := newPages(config)
 	if err != nil {
 		return nil, fmt.Errorf("preparing the pages: %w", err)
+	}
+	a.desk, err = newServiceDesk(config, store, logger)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the service desk: %w", err)
 	}
 	a.handler = handlers.New(handlers.Config{
 		Assistants:     admissions(config.Assistants),
 		Issuer:         issuer,
 		Recorder:       newRecorder(config, store),
 		Rotator:        rotator,
+		Purger:         newPurger(config, store),
+		Desk:           a.desk.service,
 		Pages:          pages,
 		ClientLimit:    newLimiter(config.TokenRateLimit),
 		AssistantLimit: newLimiter(config.AssistantRateLimit),
@@ -80,6 +87,7 @@ func newApp(config settings.Settings, logger *slog.Logger) (*app, error) {
 
 func (a *app) close() {
 	a.cache.Close()
+	a.desk.close()
 }
 
 // newCredential is the managed identity; a developer's own sign-in counts only
@@ -95,7 +103,7 @@ func newCredential(config settings.Settings) (azcore.TokenCredential, error) {
 	return azidentity.NewManagedIdentityCredential(options)
 }
 
-func newStore(config settings.Store, credential azcore.TokenCredential) (transcript.Store, error) {
+func newStore(config settings.Store, credential azcore.TokenCredential) (conversationStore, error) {
 	switch {
 	case config.File != "":
 		return filestore.Open(config.File, nil)
@@ -179,11 +187,18 @@ func newIssuer(config settings.Settings, cache *secrets.Cache, logger *slog.Logg
 }
 
 func newRecorder(config settings.Settings, store transcript.Store) *transcript.Recorder {
+	return transcript.NewRecorder(store, &transcript.RecorderOptions{
+		Assistants:   assistantIDs(config),
+		SkippedTypes: config.SkippedActivityTypes,
+	})
+}
+
+func assistantIDs(config settings.Settings) []string {
 	ids := make([]string, 0, len(config.Assistants))
 	for _, assistant := range config.Assistants {
 		ids = append(ids, assistant.ID)
 	}
-	return transcript.NewRecorder(store, &transcript.RecorderOptions{Assistants: ids, SkippedTypes: config.SkippedActivityTypes})
+	return ids
 }
 
 func newLimiter(limit settings.Rate) *ratelimit.Limiter {
@@ -203,6 +218,14 @@ func admissions(assistants []settings.Assistant) []handlers.Assistant {
 		})
 	}
 	return admitted
+}
+
+func newPages(config settings.Settings) ([]handlers.Page, error) {
+	options := handlers.PageOptions{WebChatURL: config.WebChatURL, DirectLineEndpoints: directLineEndpoints(config)}
+	if config.APIClientID != "" {
+		options.Authority = config.Authority
+	}
+	return handlers.Pages(options)
 }
 
 func directLineEndpoints(config settings.Settings) []string {

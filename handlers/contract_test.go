@@ -136,27 +136,35 @@ func send(t *testing.T, request *http.Request) (*http.Response, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if path := contractPath(request.URL.Path); path != "" {
+	if path := contractPath(request.URL.EscapedPath()); path != "" {
 		checkContract(t, path, response, body)
 	}
 	return response, body
 }
 
-var functionPath = regexp.MustCompile(`(?i)^/api/(GetNewToken|RefreshToken|Health|site)(/.*)?$`)
+// contractPaths are the paths of the OpenAPI document, the first that fits first.
+var contractPaths = []struct {
+	pattern *regexp.Regexp
+	path    string
+}{
+	{regexp.MustCompile(`(?i)^/api/GetNewToken(/.*)?$`), "/api/GetNewToken/{assistant}"},
+	{regexp.MustCompile(`(?i)^/api/RefreshToken(/.*)?$`), "/api/RefreshToken/{assistant}"},
+	{regexp.MustCompile(`(?i)^/api/Health/?$`), "/api/Health"},
+	{regexp.MustCompile(`(?i)^/api/site(/.*)?$`), "/api/site/{path}"},
+	{regexp.MustCompile(`(?i)^/api/desk/config/?$`), "/api/desk/config"},
+	{regexp.MustCompile(`(?i)^/api/desk/assistants/?$`), "/api/desk/assistants"},
+	{regexp.MustCompile(`(?i)^/api/desk/assistants/[^/]+/conversations/?$`), "/api/desk/assistants/{assistant}/conversations"},
+	{regexp.MustCompile(`(?i)^/api/desk/assistants/[^/]+/conversations/[^/]+/?$`), "/api/desk/assistants/{assistant}/conversations/{key}"},
+	{regexp.MustCompile(`(?i)^/api/desk/assistants/[^/]+/users/?$`), "/api/desk/assistants/{assistant}/users"},
+	{regexp.MustCompile(`(?i)^/api/desk/assistants/[^/]+/users/[^/]+/?$`), "/api/desk/assistants/{assistant}/users/{userId}"},
+	{regexp.MustCompile(`(?i)^/api/desk/assistants/[^/]+/audit/?$`), "/api/desk/assistants/{assistant}/audit"},
+}
 
 func contractPath(path string) string {
-	match := functionPath.FindStringSubmatch(path)
-	if match == nil {
-		return ""
+	for _, candidate := range contractPaths {
+		if candidate.pattern.MatchString(path) {
+			return candidate.path
+		}
 	}
-	switch strings.ToLower(match[1]) {
-	case "getnewtoken":
-		return "/api/GetNewToken/{assistant}"
-	case "refreshtoken":
-		return "/api/RefreshToken/{assistant}"
-	case "health":
-		return "/api/Health"
-	default:
-		return "/api/site/{path}"
-	}
+	return ""
 }

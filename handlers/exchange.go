@@ -92,15 +92,27 @@ func (x *exchange) writeJSON(status int, contentType string, value any) error {
 	if err != nil {
 		return fmt.Errorf("encoding the answer: %w", err)
 	}
+	return x.writeEncoded(status, contentType, body)
+}
+
+// writeEncoded sends an answer that only programs read and that is encoded
+// already.
+func (x *exchange) writeEncoded(status int, contentType string, body []byte) error {
+	x.forPrograms(contentType)
+	x.writer.WriteHeader(status)
+	_, err := x.writer.Write(body)
+	return err
+}
+
+// forPrograms sets the headers that keep a browser from making anything of an
+// answer.
+func (x *exchange) forPrograms(contentType string) {
 	h := x.header()
 	h.Set("Content-Type", contentType)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Strict-Transport-Security", "max-age=31536000")
-	x.writer.WriteHeader(status)
-	_, err = x.writer.Write(body)
-	return err
 }
 
 // recoverPanic turns a panic into an answer and a line with the stack, which

@@ -29,7 +29,7 @@ func statusOf(code problem.Code) int {
 		return http.StatusRequestEntityTooLarge
 	case problem.TokenMissing, problem.TokenExpired, problem.TokenInvalid:
 		return http.StatusUnauthorized
-	case problem.OriginNotAllowed, problem.OriginRequired:
+	case problem.OriginNotAllowed, problem.OriginRequired, problem.RoleMissing:
 		return http.StatusForbidden
 	case problem.UnknownAssistant, problem.NotFound:
 		return http.StatusNotFound
@@ -39,7 +39,7 @@ func statusOf(code problem.Code) int {
 		return http.StatusTooManyRequests
 	case problem.DirectLineRefused, problem.DirectLineUnavailable:
 		return http.StatusBadGateway
-	case problem.DirectLineThrottled, problem.SecretUnavailable:
+	case problem.DirectLineThrottled, problem.SecretUnavailable, problem.DirectoryUnavailable, problem.StoreUnavailable:
 		return http.StatusServiceUnavailable
 	case problem.Internal:
 		return http.StatusInternalServerError

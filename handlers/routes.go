@@ -31,6 +31,7 @@ func (s *server) routes() []function {
 		{"RefreshToken", "RefreshToken/{assistant?}", s.refreshToken},
 		{"Health", "Health", s.health},
 		{"Site", "site/{*path}", s.site},
+		{"Desk", "desk/{*path}", s.desk},
 	}
 }
 
@@ -38,6 +39,8 @@ func (s *server) internalRoutes() []trigger {
 	return []trigger{
 		{"PersistConversation", s.persistConversation},
 		{"RotateDirectLineKey", s.rotateDirectLineKey},
+		{"PurgeExpired", s.purgeExpired},
+		{"PurgeExpired", s.purgeExpired},
 	}
 }
 

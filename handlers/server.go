@@ -44,7 +44,10 @@ type Config struct {
 	Issuer     Issuer
 	Recorder   Recorder
 	Rotator    Rotator
-	Pages      []Page
+	Purger     Purger
+	// Desk is optional; without it there is no service desk.
+	Desk  *ServiceDesk
+	Pages []Page
 	// ClientLimit and AssistantLimit are optional; without them nothing is limited.
 	ClientLimit    *ratelimit.Limiter
 	AssistantLimit *ratelimit.Limiter

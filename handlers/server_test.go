@@ -78,6 +78,7 @@ func (r *recorder) Record(_ context.Context, messages []transcript.Message) (tra
 // world is a running server and what stands behind it.
 type world struct {
 	url      string
+	handler  http.Handler
 	issuer   *issuer
 	recorder *recorder
 	log      *lockedBuffer
@@ -115,7 +116,8 @@ func start(t *testing.T, change func(*handlers.Config)) *world {
 	if change != nil {
 		change(&config)
 	}
-	server := httptest.NewServer(handlers.New(config))
+	w.handler = handlers.New(config)
+	server := httptest.NewServer(w.handler)
 	t.Cleanup(server.Close)
 	w.url = server.URL
 	return w

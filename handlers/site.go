@@ -2,14 +2,17 @@ package handlers
 
 import (
 	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// site serves the embedded pages. Scripts are for anybody: pages of every
-// origin import them.
+// site serves the embedded pages.
 func (s *server) site(x *exchange, rest []string) error {
 	r := x.request
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -29,24 +32,62 @@ func (s *server) site(x *exchange, rest []string) error {
 	if !known {
 		return notFound()
 	}
-	writePage(x, page)
-	return nil
+	return writePage(x, page)
 }
 
-func writePage(x *exchange, page Page) {
+func writePage(x *exchange, page Page) error {
 	h := x.header()
+	body, etag := page.Body, page.ETag
+	if page.Compressed {
+		h.Set("Vary", "Accept-Encoding")
+		if takesGzip(x.request.Header.Values("Accept-Encoding")) {
+			h.Set("Content-Encoding", "gzip")
+		} else {
+			var err error
+			if body, err = decompress(page.Body); err != nil {
+				return fmt.Errorf("decompressing %s: %w", page.Path, err)
+			}
+			// Another representation: a strong tag names only one.
+			etag = strings.TrimSuffix(etag, `"`) + `-plain"`
+		}
+	}
 	h.Set("Content-Type", page.ContentType)
-	h.Set("ETag", page.ETag)
+	h.Set("ETag", etag)
 	h.Set("Cache-Control", "public, max-age=300, stale-while-revalidate=86400")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
 	h.Set("Strict-Transport-Security", "max-age=31536000")
-	if page.ContentSecurityPolicy != "" {
-		h.Set("Content-Security-Policy", page.ContentSecurityPolicy)
-		h.Set("Cache-Control", "no-cache")
-	} else {
-		h.Set("Access-Control-Allow-Origin", "*")
-		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	for name, value := range page.Headers {
+		h.Set(name, value)
 	}
-	http.ServeContent(x.writer, x.request, "", time.Time{}, bytes.NewReader(page.Body))
+	http.ServeContent(x.writer, x.request, "", time.Time{}, bytes.NewReader(body))
+	return nil
+}
+
+// takesGzip reports whether the values of Accept-Encoding name gzip, or all
+// there is, and do not refuse it by a weight of nought (RFC 9110, section
+// 12.5.3).
+func takesGzip(values []string) bool {
+	taken := false
+	for coding := range strings.SplitSeq(strings.ToLower(strings.Join(values, ",")), ",") {
+		name, parameters, _ := strings.Cut(coding, ";")
+		weight, isGiven := strings.CutPrefix(strings.TrimSpace(parameters), "q=")
+		q, err := strconv.ParseFloat(weight, 64)
+		isWanted := !isGiven || err == nil && q > 0
+		switch strings.TrimSpace(name) {
+		case "gzip", "x-gzip":
+			return isWanted
+		case "*":
+			taken = isWanted
+		}
+	}
+	return taken
+}
+
+func decompress(body []byte) ([]byte, error) {
+	reader, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(reader) // a file of this program, not a stranger's
 }

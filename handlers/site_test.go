@@ -10,7 +10,7 @@ import (
 
 func startSite(t *testing.T) *world {
 	t.Helper()
-	pages, err := handlers.Pages("/local/webchat.js", []string{"https://directline.botframework.com/v3/directline"})
+	pages, err := handlers.Pages(handlers.PageOptions{WebChatURL: "/local/webchat.js", DirectLineEndpoints: []string{"https://directline.botframework.com/v3/directline"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,7 @@ metadata description = 'Chatgate on Azure Functions Flex Consumption: one app fo
 
 targetScope = 'subscription'
 
-import { assistant, hasOnly, isBotResourceId, isGuid, isOrigin, isRate } from 'types.bicep'
+import { assistant, hasOnly, isBotResourceId, isGuid, isOrigin, isRate, isTenant } from 'types.bicep'
 
 @minLength(1)
 @maxLength(40)
@@ -49,6 +49,20 @@ param skippedActivityTypes string = 'typing,trace'
 
 @description('Where the sample page loads Web Chat from; empty: the pinned copy on a public CDN.')
 param webChatUrl string = ''
+
+@description('Client id of the app registration of the service desk; empty: no service desk.')
+param apiClientId string = ''
+
+@description('Entra ID, which signs consultants in; another address for a cloud whose tokens name one.')
+param authority string = environment().authentication.loginEndpoint
+
+@minValue(0)
+@maxValue(36500)
+@description('Days after its last activity at which a conversation is removed; 0 keeps all.')
+param retentionDays int = 0
+
+@description('Only logs what would be removed.')
+param retentionDryRun bool = false
 
 @allowed(['debug', 'info', 'warn', 'error'])
 param logLevel string = 'info'
@@ -113,6 +127,7 @@ var withEndpoint = filter(assistants, a => !empty(a.?directLineEndpoint))
 var withBot = filter(assistants, a => a.?bot != null)
 var withExistingBot = filter(assistants, a => !empty(a.?botResourceId))
 var withSender = filter(assistants, a => !empty(a.?botPrincipalId))
+var withDesk = filter(assistants, a => !empty(a.?deskTenantId))
 var letters = 'abcdefghijklmnopqrstuvwxyz'
 var digits = '0123456789'
 
@@ -134,6 +149,10 @@ var problems = concat(
   map(filter(withBot, a => !empty(a.?botResourceId)), a => 'assistants, ${a.id}: has both bot and botResourceId; give one.'),
   map(filter(withExistingBot, a => !isBotResourceId(a.?botResourceId ?? '')), a => 'assistants, ${a.id}.botResourceId: is not the ARM id of a bot.'),
   map(filter(withSender, a => !isGuid(a.?botPrincipalId ?? '')), a => 'assistants, ${a.id}.botPrincipalId: is not an object id.'),
+  map(filter(withDesk, a => !isTenant(a.?deskTenantId ?? '')), a => 'assistants, ${a.id}.deskTenantId: is not the id of one tenant.'),
+  empty(apiClientId) || isGuid(apiClientId) ? [] : ['apiClientId: is not a client id.'],
+  empty(withDesk) || !empty(apiClientId) ? [] : ['apiClientId: is missing; assistants with a deskTenantId need it.'],
+  startsWith(authority, 'https://') ? [] : ['authority: must begin with https://.'],
   hasOnly(toLower(visitorKeySecretName), '${letters}${digits}-') ? [] : ['visitorKeySecretName: may hold only letters, digits and hyphens.'],
   tokenRateLimit == 'off' || isRate(tokenRateLimit) ? [] : ['tokenRateLimit: takes a rate such as 60/m, or off.'],
   assistantRateLimit == 'off' || isRate(assistantRateLimit) ? [] : ['assistantRateLimit: takes a rate such as 6000/m, or off.'],
@@ -407,6 +426,10 @@ module app 'modules/app.bicep' = {
     secretMaxAge: secretMaxAge
     skippedActivityTypes: skippedActivityTypes
     webChatUrl: webChatUrl
+    apiClientId: apiClientId
+    authority: authority
+    retentionDays: retentionDays
+    retentionDryRun: retentionDryRun
     logLevel: logLevel
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount

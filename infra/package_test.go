@@ -19,11 +19,13 @@ import (
 func packaged(t *testing.T) string {
 	t.Helper()
 	copied := t.TempDir()
-	for _, folder := range []string{"functions", "handlers", "internal", "web"} {
+	for _, folder := range []string{"functions", "handlers", "internal", "scripts", "web"} {
 		if err := os.CopyFS(filepath.Join(copied, folder), os.DirFS(filepath.Join(root, folder))); err != nil {
 			t.Fatal(err)
 		}
 	}
+	// What make package fetches comes from the cache, where there is one.
+	_ = os.CopyFS(filepath.Join(copied, ".cache", "msal"), os.DirFS(filepath.Join(root, ".cache", "msal")))
 	files, err := filepath.Glob(filepath.Join(root, "*.go"))
 	if err != nil {
 		t.Fatal(err)

@@ -244,7 +244,8 @@ func TestBadParametersFailAtValidation(t *testing.T) {
 	problems := main.variables["problems"].Text
 	for _, parameter := range []string{
 		"allowedOrigins", "trustedOrigins", "directLineEndpoint", "directLineSecretName", "bot.tenantId", "bot.appId", "bot.endpoint",
-		"botResourceId", "botPrincipalId", "visitorKeySecretName", "tokenRateLimit", "assistantRateLimit", "clientAddressSource", "alertEmail",
+		"botResourceId", "botPrincipalId", "deskTenantId: is not", "visitorKeySecretName", "tokenRateLimit", "assistantRateLimit", "clientAddressSource",
+		"apiClientId: is not", "apiClientId: is missing", "authority: must", "alertEmail",
 	} {
 		if !strings.Contains(problems+main.variables["origins"].Text, parameter) {
 			t.Errorf("nothing checks %s", parameter)
@@ -345,7 +346,7 @@ func TestEveryStoreHasDiagnosticsAndEveryFaultAnAlert(t *testing.T) {
 	alerts := files["modules/alerts.bicep"].tree.Text
 	for what, word := range map[string]string{
 		"dead letters": "'DeadletteredMessages'", "quarantine": "'conversation-quarantine'", "5xx": "toint(ResultCode) >= 500",
-		"token failures": "direct_line_refused", "throttling": "direct_line_throttled",
+		"token failures": "direct_line_refused", "throttling": "direct_line_throttled", "retention": `Name == "PurgeExpired" and Success == false`,
 	} {
 		if !strings.Contains(alerts, word) {
 			t.Errorf("no alert about %s", what)
@@ -372,5 +373,18 @@ func TestAlertsNameCodesThatExist(t *testing.T) {
 	}
 	if !strings.Contains(alerts, `Code in (`) {
 		t.Error("no alert looks at codes")
+	}
+}
+
+// An alert that waits for a function of another name would never come.
+func TestAlertsNameFunctionsThatExist(t *testing.T) {
+	named := regexp.MustCompile(`\bName == "(\w+)"`).FindAllStringSubmatch(parse(t)["modules/alerts.bicep"].tree.Text, -1)
+	if len(named) == 0 {
+		t.Error("no alert looks at a function")
+	}
+	for _, name := range named {
+		if _, ok := functions(t)[name[1]]; !ok {
+			t.Errorf("an alert waits for the function %s, which does not exist", name[1])
+		}
 	}
 }

@@ -45,3 +45,17 @@ func TestRunbookAsksForTheSameAzd(t *testing.T) {
 		t.Errorf("azure.yaml asks for %v, docs/runbooks/deploy.md for another", demand)
 	}
 }
+
+// Whoever is woken finds the alert's name in the runbook.
+func TestEveryAlertIsExplained(t *testing.T) {
+	alerts := regexp.MustCompile(`(?m)^\s*name: '([a-z-]+)'$`).FindAllStringSubmatch(read(t, "infra", "modules", "alerts.bicep"), -1)
+	if len(alerts) < 7 {
+		t.Fatalf("alerts.bicep has the alerts %v", alerts)
+	}
+	runbook := read(t, "docs", "runbooks", "alerts.md")
+	for _, alert := range alerts {
+		if !strings.Contains(runbook, "\n## "+alert[1]+"\n") {
+			t.Errorf("docs/runbooks/alerts.md does not explain %s", alert[1])
+		}
+	}
+}

@@ -128,24 +128,43 @@ func TestForbiddenSettings(t *testing.T) {
 	}
 }
 
+// asText are the ways in which a parameter that is no string becomes a setting.
+var asText = regexp.MustCompile(`^string\((\w+)\)$|^(\w+) \? 'true' : 'false'$`)
+
+// defaultOf is what a setting is where nobody gave the parameter that its
+// expression stands for; false where it stands for none.
+func defaultOf(t *testing.T, expression string) (string, bool) {
+	t.Helper()
+	if match := asText.FindStringSubmatch(expression); match != nil {
+		expression = match[1] + match[2]
+	}
+	p, ok := parse(t)["main.bicep"].params[expression]
+	if p.fallback == "environment().authentication.loginEndpoint" {
+		return "https://login.microsoftonline.com", ok // in the public cloud
+	}
+	return unquote(p.fallback), ok
+}
+
 // A default in Bicep that differs from the code's would surprise whoever reads
 // the reference.
 func TestDefaultsAreThoseOfTheReference(t *testing.T) {
 	known := documentedSettings(t)
-	params := parse(t)["main.bicep"].params
-	compared := 0
+	var compared []string
 	for name, expression := range keysOf(t, "handlerSettings") {
-		p, ok := params[expression]
+		got, ok := defaultOf(t, expression)
 		if !ok || known[name].fallback == "" {
 			continue
 		}
-		compared++
-		if got := unquote(p.fallback); got != known[name].fallback {
+		compared = append(compared, name)
+		if got != known[name].fallback {
 			t.Errorf("%s is %q by default in Bicep and %q in the code", name, got, known[name].fallback)
 		}
 	}
-	if compared < 6 {
-		t.Errorf("only %d defaults could be compared", compared)
+	want := []string{
+		"AssistantRateLimit", "Authority", "ClientAddressSource", "LOG_LEVEL", "RetentionDays", "RetentionDryRun", "SecretMaxAge", "SkippedActivityTypes", "TokenRateLimit",
+	}
+	if diff := cmp.Diff(want, sorted(compared)); diff != "" {
+		t.Errorf("defaults that were compared (-want +got):\n%s", diff)
 	}
 }
 
@@ -160,23 +179,31 @@ func TestHandlerAcceptsTheSettings(t *testing.T) {
 		"Assistants__<id>__TrustedOrigins":          "",
 		"Assistants__<id>__AllowNoOrigin":           "false",
 		"Assistants__<id>__DirectLineEndpoint":      "",
+		"Assistants__<id>__DeskTenantId":            "1f0c6f2e-6a0b-4b4e-9d0e-2f6f0f5b7c11",
+		"Api__ClientId":                             "7a3e5b52-9f0a-4c1d-8e57-0d2c4b6a8e90",
+		"RetentionDays":                             "365",
+		"RetentionDryRun":                           "true",
 		"Assistants__<id>__DirectLineSiteName":      "Default Site",
 		"Assistants__<id>__BotResourceId":           "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/g/providers/Microsoft.BotService/botServices/bankx-bot",
 		"ConversationBus__fullyQualifiedNamespace":  "sb-example.servicebus.windows.net",
 		"APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "ClientId=x;Authorization=AAD",
 	}
-	params := parse(t)["main.bicep"].params
 	var environ []string
 	for _, variable := range []string{"hostSettings", "handlerSettings", "assistantSettings", "rotationSettings"} {
 		for name, expression := range keysOf(t, variable) {
 			value, ok := values[name]
-			if p, isParam := params[expression]; !ok && isParam {
-				value = unquote(p.fallback)
+			if fallback, isParam := defaultOf(t, expression); !ok && isParam {
+				value = fallback
 			}
 			environ = append(environ, strings.Replace(name, "<id>", "bankx", 1)+"="+value)
 		}
 	}
-	if _, err := settings.Load(environ); err != nil {
-		t.Error(err)
+	loaded, err := settings.Load(environ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Set under names that the code does not read, they would be their zero values.
+	if loaded.APIClientID == "" || loaded.RetentionDays != 365 || !loaded.RetentionDryRun || loaded.Assistants[0].DeskTenantID == "" {
+		t.Errorf("the handler did not take the settings of the service desk and the retention: %+v", loaded)
 	}
 }

@@ -64,6 +64,9 @@ type assistant = {
 
   @description('Object id of the identity with which the bot sends activities to the queue.')
   botPrincipalId: string?
+
+  @description('Entra tenant whose consultants may read this assistant\'s conversations; left out: nobody.')
+  deskTenantId: string?
 }
 
 @export()
@@ -84,6 +87,10 @@ func isOrigin(text string) bool =>
 @description('Whether the text has the form of a GUID: a tenant, a client or an object id.')
 func isGuid(text string) bool =>
   join(map(split(text, '-'), part => string(length(part))), '-') == '8-4-4-4-12' && hasOnly(text, '0123456789abcdefABCDEF-')
+
+@export()
+@description('Whether the text may be the id of a client\'s tenant. All personal Microsoft accounts are in one, which is nobody\'s.')
+func isTenant(text string) bool => isGuid(text) && toLower(text) != '9188040d-6c67-4c5b-b112-36a304b66dad'
 
 @export()
 @description('Whether the text is the ARM id of a bot.')

@@ -122,6 +122,16 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
+// The browser tests write screenshots there, which are to be looked at.
+func TestResultsOfTestsAreKept(t *testing.T) {
+	for _, step := range workflows(t)["ci.yml"].Jobs["check"].Steps {
+		if strings.HasPrefix(step.Uses, "actions/upload-artifact@") && step.With["path"] == "artifacts/" {
+			return
+		}
+	}
+	t.Error("ci.yml does not keep artifacts/")
+}
+
 func TestNoSecretsAreStored(t *testing.T) {
 	for _, path := range workflowFiles(t) {
 		if strings.Contains(read(t, strings.TrimPrefix(path, root)), "secrets.") {

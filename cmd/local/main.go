@@ -1,6 +1,7 @@
 // Command local runs the whole of Chatgate on one machine: the packaged handler
 // under a stand-in of the Functions host, with stand-ins of Key Vault, the
-// managed identity, Direct Line with a demo bot, and Service Bus.
+// managed identity, Direct Line with a demo bot, Service Bus, and Entra ID with
+// people who sign in to the service desk.
 //
 // It is started by `make run` from the project's folder, reads dist/ as Azure
 // would, keeps its data in .local/ between runs, and stops everything on Ctrl-C.
@@ -94,6 +95,7 @@ func run(ctx context.Context, o options, stdout io.Writer) (err error) {
 		Bus:      azure.Bus,
 		Local:    site.handler(),
 		Output:   stdout,
+		Timers:   filepath.Join(o.data, "timers"),
 	})
 	if err != nil {
 		return fmt.Errorf("starting the app: %w", err)
@@ -131,11 +133,22 @@ func startCloud(ctx context.Context, o options) (*cloud.Cloud, error) {
 		VisitorKey:        key.Value,
 		VisitorKeyVersion: key.Version,
 		DirectLine:        &directline.Options{Endpoint: endpoint(o.port), TokenLifetime: o.lifetime},
+		Authority:         fmt.Sprintf("http://localhost:%d%s", o.port, signInPath),
+		DeskPages:         deskPages(o.port),
 	})
 }
 
 func origins(port int) []string {
 	return []string{fmt.Sprintf("http://localhost:%d", port), fmt.Sprintf("http://127.0.0.1:%d", port)}
+}
+
+// deskPages are the addresses of the service desk's page.
+func deskPages(port int) []string {
+	pages := origins(port)
+	for i := range pages {
+		pages[i] += "/api/site/desk/"
+	}
+	return pages
 }
 
 // endpoint is where the browser finds Direct Line: the same server as the page
@@ -183,6 +196,7 @@ func announce(stdout io.Writer, port int) {
 Chatgate runs on this machine.
 
   Chat          %[1]s/api/site/chat/
+  Service desk  %[1]s/api/site/desk/
   What runs     %[1]s/
   Transcripts   %[1]s/local/transcripts
   Send to bus   POST %[1]s/local/bus/conversation-activities/messages

@@ -16,8 +16,11 @@ import (
 	"chatgate/internal/transcript"
 )
 
+// signInPath is where Entra ID's stand-in is on the local server.
+const signInPath = "/local/entra"
+
 // site is what the local server offers beside the app: pages for people who look
-// around, the bus for bots, and Direct Line for the browser.
+// around, the bus for bots, and for the browser Direct Line and sign-in.
 type site struct {
 	cloud   *cloud.Cloud
 	store   transcript.Store
@@ -38,6 +41,7 @@ func (s *site) handler() http.Handler {
 	mux.HandleFunc("GET /local/deadletters", s.deadLetters)
 	mux.HandleFunc("GET /local/webchat.js", s.bundle)
 	mux.Handle("/local/bus/", http.StripPrefix("/local/bus", s.cloud.Bus.Handler()))
+	mux.Handle(signInPath+"/", http.StripPrefix(signInPath, s.cloud.Directory))
 	mux.Handle("/v3/directline/", http.StripPrefix("/v3/directline", s.cloud.DirectLine))
 	return mux
 }
@@ -48,8 +52,7 @@ func (s *site) bundle(w http.ResponseWriter, r *http.Request) {
 	http.ServeFile(w, r, s.webChat)
 }
 
-// index shows what runs and where. Its content security policy allows the one
-// script that it brings.
+// index shows what runs and where.
 func (s *site) index(w http.ResponseWriter, _ *http.Request) {
 	page, err := template.New("index").Parse(indexPage)
 	if err != nil {
@@ -57,7 +60,19 @@ func (s *site) index(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = page.Execute(w, map[string]any{"Settings": s.settings()})
+	_ = page.Execute(w, map[string]any{"Settings": s.settings(), "People": s.people()})
+}
+
+// consultant is somebody who can sign in to the service desk.
+type consultant struct{ Name, Tenant, May string }
+
+func (s *site) people() []consultant {
+	desk := s.cloud.Desk
+	return []consultant{
+		{desk.Reader.Name, desk.Tenant.Name(), "Lists, reads and exports the conversations"},
+		{desk.Eraser.Name, desk.Tenant.Name(), "Erases them as well"},
+		{desk.Stranger.Name, desk.Other.Name(), "May do the same for another client, and sees nothing of this one"},
+	}
 }
 
 type shownSetting struct{ Name, Value string }

@@ -88,11 +88,15 @@ resource busThrottled 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   }
 }
 
+// Each window is longer than its interval, so that a line that arrives late is
+// seen.
 var logAlerts = [
   {
     name: 'server-errors'
     severity: 1
     threshold: 5
+    every: 'PT5M'
+    window: 'PT15M'
     description: 'More than 5 requests in 15 minutes were answered 5xx, or invocations failed.'
     query: 'AppRequests | where toint(ResultCode) >= 500 or (toint(ResultCode) == 0 and Success == false) | summarize Count = sum(ItemCount) by bin(TimeGenerated, 5m)'
   }
@@ -100,6 +104,8 @@ var logAlerts = [
     name: 'token-failures'
     severity: 1
     threshold: 3
+    every: 'PT5M'
+    window: 'PT15M'
     description: 'Tokens could not be issued or refreshed: Direct Line refused the secret or is away, or the secret could not be read.'
     query: '${lines} | where Code in ("direct_line_refused", "direct_line_unavailable", "secret_unavailable") | summarize Count = sum(ItemCount) by bin(TimeGenerated, 5m), Assistant'
   }
@@ -107,8 +113,19 @@ var logAlerts = [
     name: 'throttling'
     severity: 2
     threshold: 100
+    every: 'PT5M'
+    window: 'PT15M'
     description: 'Direct Line throttles the bot, or the rate limits refuse many visitors.'
     query: '${lines} | where Code in ("direct_line_throttled", "rate_limited") | summarize Count = sum(ItemCount) by bin(TimeGenerated, 5m), Assistant'
+  }
+  {
+    name: 'retention'
+    severity: 2
+    threshold: 0
+    every: 'PT1H'
+    window: 'PT2H'
+    description: 'Conversations past their retention could not be removed. They stay until a run succeeds.'
+    query: 'AppRequests | where Name == "PurgeExpired" and Success == false | summarize Count = sum(ItemCount) by bin(TimeGenerated, 5m)'
   }
 ]
 
@@ -123,8 +140,8 @@ resource logAlert 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = [for ale
     severity: alert.severity
     enabled: true
     scopes: [workspaceId]
-    evaluationFrequency: 'PT5M'
-    windowSize: 'PT15M'
+    evaluationFrequency: alert.every
+    windowSize: alert.window
     criteria: {
       allOf: [
         {

@@ -39,6 +39,10 @@ param clientAddressSource string
 param secretMaxAge string
 param skippedActivityTypes string
 param webChatUrl string
+param apiClientId string
+param authority string
+param retentionDays int
+param retentionDryRun bool
 param logLevel string
 
 param instanceMemoryMB int
@@ -80,6 +84,10 @@ var handlerSettings = {
   SecretMaxAge: secretMaxAge
   SkippedActivityTypes: skippedActivityTypes
   WebChatUrl: webChatUrl
+  Api__ClientId: apiClientId
+  Authority: authority
+  RetentionDays: string(retentionDays)
+  RetentionDryRun: retentionDryRun ? 'true' : 'false'
   LOG_LEVEL: logLevel
 }
 
@@ -89,6 +97,7 @@ var assistantSettings = map(assistants, a => {
   'Assistants__${a.id}__TrustedOrigins': join(a.?trustedOrigins ?? [], ',')
   'Assistants__${a.id}__AllowNoOrigin': (a.?allowNoOrigin ?? false) ? 'true' : 'false'
   'Assistants__${a.id}__DirectLineEndpoint': a.?directLineEndpoint ?? ''
+  'Assistants__${a.id}__DeskTenantId': a.?deskTenantId ?? ''
 })
 
 // Only for bots whose keys this app rotates.

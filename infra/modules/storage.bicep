@@ -23,11 +23,12 @@ param encryptionIdentityId string
 param encryptionKeyName string
 param vaultUri string
 
-// Storage Blob Data Owner: the host leases blobs and reads the package.
+// Storage Blob Data Owner: the host leases blobs, one for each timer among them,
+// and reads the package.
 var blobOwner = 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
 // Storage Queue Data Contributor: the host's own queues.
 var queueContributor = '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
-// Storage Table Data Contributor.
+// Storage Table Data Contributor: makes tables; reads, writes and deletes rows.
 var tableContributor = '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
 
 var packageContainer = 'packages'

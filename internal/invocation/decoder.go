@@ -47,24 +47,12 @@ func (d *decoder) place() string {
 func (d *decoder) member(name []byte) error {
 	switch string(name) {
 	case "Data":
-		return d.objectOrSkip(d.data)
+		return objectOrSkip(d.outer, d.data)
 	case "Metadata":
 		d.metadata.clear()
-		return d.objectOrSkip(d.details)
+		return objectOrSkip(d.outer, d.details)
 	}
 	return d.outer.skip()
-}
-
-// objectOrSkip reads an object; any other value counts as an empty one.
-func (d *decoder) objectOrSkip(member func(name []byte) error) error {
-	c, err := d.outer.peek("an object")
-	if err != nil {
-		return err
-	}
-	if c != '{' {
-		return d.outer.skip()
-	}
-	return d.outer.object("an object", member)
 }
 
 // data reads a member of Data.

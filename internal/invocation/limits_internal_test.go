@@ -21,12 +21,12 @@ func TestTooManyMessages(t *testing.T) {
 
 func TestBoundedReader(t *testing.T) {
 	for _, size := range []int{0, 9, 10} {
-		got, err := io.ReadAll(&boundedReader{source: strings.NewReader("0123456789"[:size]), left: 10})
+		got, err := io.ReadAll(newBoundedReader(strings.NewReader("0123456789"[:size]), 10))
 		if len(got) != size || err != nil {
 			t.Errorf("of %d bytes, 10 allowed: %d, %v", size, len(got), err)
 		}
 	}
-	got, err := io.ReadAll(&boundedReader{source: strings.NewReader("0123456789X"), left: 10})
+	got, err := io.ReadAll(newBoundedReader(strings.NewReader("0123456789X"), 10))
 	var tooLarge *TooLargeError
 	if string(got) != "0123456789" || !errors.As(err, &tooLarge) {
 		t.Errorf("of 11 bytes, 10 allowed: %q, %v; want 10 and a *TooLargeError", got, err)

@@ -9,6 +9,7 @@
 // Whatever is no object in .NET travels as a string that holds JSON, so a batch
 // of Service Bus messages arrives as an array of base64 strings inside a
 // string. [DecodeMessages] takes those layers off while the body is read.
+// [DecodeTimer] reads what a timer trigger sends.
 package invocation
 
 import (
@@ -74,7 +75,7 @@ type Message struct {
 // included, and otherwise wraps what reading from body returned. None of them
 // quotes the envelope beyond one byte.
 func DecodeMessages(body io.Reader, binding string) ([]Message, error) {
-	bounded := &boundedReader{source: body, left: MaxBody}
+	bounded := newBoundedReader(body, MaxBody)
 	decoder := newDecoder(newScanner("the envelope", bounded), binding)
 	if err := decoder.envelope(); err != nil {
 		return nil, err
@@ -82,11 +83,15 @@ func DecodeMessages(body io.Reader, binding string) ([]Message, error) {
 	return decoder.messages(), nil
 }
 
-// boundedReader fails with *TooLargeError once source has given more than left
+// boundedReader fails with *TooLargeError once source has given more than limit
 // bytes. io.LimitReader would report a clean end there, and hide the cause.
 type boundedReader struct {
-	source io.Reader
-	left   int64
+	source      io.Reader
+	limit, left int64
+}
+
+func newBoundedReader(source io.Reader, limit int64) *boundedReader {
+	return &boundedReader{source: source, limit: limit, left: limit}
 }
 
 func (b *boundedReader) Read(p []byte) (int, error) {
@@ -96,7 +101,7 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	n, err := b.source.Read(p)
 	if int64(n) > b.left {
 		n = int(b.left)
-		err = &TooLargeError{Limit: MaxBody, Unit: "bytes"}
+		err = &TooLargeError{Limit: b.limit, Unit: "bytes"}
 	}
 	b.left -= int64(n)
 	return n, err

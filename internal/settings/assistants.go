@@ -42,6 +42,7 @@ func loadAssistant(r *reader, spelled string) Assistant {
 		AllowNoOrigin:        parsed(r, prefix+"AllowNoOrigin", "false", parseBool),
 		Bot:                  parsed(r, prefix+"BotResourceId", "", ParseBotResource),
 		DirectLineSiteName:   parsed(r, prefix+"DirectLineSiteName", DefaultDirectLineSite, parseSiteName),
+		DeskTenantID:         parsed(r, prefix+"DeskTenantId", "", parseTenant),
 	}
 	if a.DirectLineSecret.IsEmpty() && !r.has(prefix+"DirectLineSecretName") {
 		r.complain(prefix+"DirectLineSecretName", "is missing; set it to the name of the Key Vault secret that holds the bot's Direct Line secret")

@@ -47,7 +47,7 @@ func ParseBotResource(text string) (BotResource, error) {
 	}
 	bot := BotResource{SubscriptionID: strings.ToLower(parts[1]), ResourceGroup: parts[3], Name: parts[7]}
 	switch {
-	case !regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`).MatchString(bot.SubscriptionID):
+	case !isUUID(bot.SubscriptionID):
 		return BotResource{}, errors.New("names a subscription that is no UUID")
 	case !isGroupName(bot.ResourceGroup):
 		return BotResource{}, errors.New("names a resource group that Azure does not allow")

@@ -55,6 +55,18 @@ type Settings struct {
 	// where there is none.
 	FrontDoorID string
 
+	// APIClientID is the client id of the app registration for which consultants'
+	// tokens are made out; empty turns the service desk off.
+	APIClientID string
+	// Authority is the address of Entra ID, without a slash at its end.
+	Authority string
+
+	// RetentionDays is how long conversations are kept after their last
+	// activity; 0 keeps them.
+	RetentionDays int
+	// RetentionDryRun only counts what is past the retention.
+	RetentionDryRun bool
+
 	// WebChatURL is where the sample page loads Web Chat's bundle from; empty
 	// means the pinned copy on the public CDN.
 	WebChatURL string
@@ -81,6 +93,9 @@ type Assistant struct {
 	Bot BotResource
 	// DirectLineSiteName names the site of the bot's Direct Line channel.
 	DirectLineSiteName string
+	// DeskTenantID is the Entra tenant of the client's consultants, a lower-case
+	// UUID; empty where nobody may read the conversations.
+	DeskTenantID string
 }
 
 // Store says where transcripts go: exactly one of its fields is set.
@@ -117,6 +132,10 @@ func load(environ []string) (Settings, *reader, error) {
 	s.AssistantRateLimit = parsed(r, "AssistantRateLimit", "6000/m", ParseRate)
 	s.FrontDoorID = parsed(r, "ClientAddressSource", "x-forwarded-for", parseAddressSource)
 	s.WebChatURL = parsed(r, "WebChatUrl", "", parseWebChatURL)
+	s.APIClientID = loadAPIClientID(r)
+	s.Authority = parsed(r, "Authority", DefaultAuthority, r.parseEndpoint)
+	s.RetentionDays = parsed(r, "RetentionDays", "0", parseDays)
+	s.RetentionDryRun = parsed(r, "RetentionDryRun", "false", parseBool)
 	s.Store = loadStore(r)
 	s.Assistants = loadAssistants(r)
 	s.KeyVaultURI = loadVault(r, s)

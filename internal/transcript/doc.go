@@ -2,8 +2,9 @@
 // activity is, which key and columns it gets, what must not be stored, and what
 // becomes of a message that cannot be.
 //
-// [Recorder] does the work and [Store] keeps the rows; packages filestore and
-// tablestore implement it. What happens to a message depends on the message
+// [Recorder] does the work and [Store] keeps the rows. What a store lets others
+// read is an [Archive], and what it lets them erase an [Eraser]; packages
+// filestore and tablestore implement all three. What happens to a message depends on the message
 // alone and never on the clock, on its neighbours or on what came before, so
 // that the broker may deliver it any number of times, in any order and grouping.
 //

@@ -54,6 +54,20 @@ func ConversationPartition(assistant, conversationID string) string {
 	return string(key)
 }
 
+// KeyPartition returns the partition of table messages that holds the activities
+// of the conversation with a given key. For the key of an id, which is
+// [ConversationRow], it is what [ConversationPartition] returns for the id.
+func KeyPartition(assistant, conversationKey string) string {
+	return AssistantPart(assistant) + string(partMark) + conversationKey
+}
+
+// AssistantPart returns the part of a key that stands for an assistant: the
+// first in partitions of several parts, and the whole of those that hold rows of
+// the assistant without further division.
+func AssistantPart(assistant string) string {
+	return string(appendPart(nil, assistant, maxAssistantPart))
+}
+
 // activityRow returns the row key of an activity within its conversation.
 func activityRow(activityID string, at time.Time) string {
 	key := make([]byte, 0, len(rowTime)+1+len(activityID)+8)
@@ -66,20 +80,42 @@ func activityRow(activityID string, at time.Time) string {
 // DayPartition returns the partition of table conversations that holds an
 // assistant's conversations of one day (UTC). The newest day sorts first.
 func DayPartition(assistant string, day time.Time) string {
-	return string(appendPart(nil, assistant, maxAssistantPart)) + string(partMark) + reversedDay(day)
+	return AssistantPart(assistant) + string(partMark) + reversedDay(day)
 }
 
 // ConversationRow returns the row key of a conversation in table conversations.
-// It is also the part of [ConversationPartition] that follows the assistant.
+// It is also the part of [ConversationPartition] that follows the assistant, and
+// the conversation's key: what names a conversation where its id, which may hold
+// anything, will not do.
 func ConversationRow(conversationID string) string {
 	return string(appendPart(nil, conversationID, maxConversationPart))
+}
+
+// ValidKey reports whether text is the key of a conversation: what
+// [ConversationRow] makes of some id that is not empty. Nothing else may become
+// part of a store's keys.
+func ValidKey(conversationKey string) bool {
+	return conversationKey != "" && isPart(conversationKey, maxConversationPart)
+}
+
+// RowTime returns the moment that stands at the head of a row key of table
+// messages, to the nanosecond. It fails for text that is no such row key.
+func RowTime(messageRow string) (at time.Time, ok bool) {
+	if len(messageRow) <= len(rowTime) || messageRow[len(rowTime)] != partMark {
+		return time.Time{}, false
+	}
+	at, err := time.Parse(rowTime, messageRow[:len(rowTime)])
+	if err != nil || at.Format(rowTime) != messageRow[:len(rowTime)] { // Parse takes a comma for the point
+		return time.Time{}, false
+	}
+	return at, isPart(messageRow[len(rowTime)+1:], maxActivityPart)
 }
 
 // DayRange returns the bounds of an assistant's partitions in table
 // conversations: from is at or before the first of them, to is after the last,
 // and no other assistant's partition lies between.
 func DayRange(assistant string) (from, to string) {
-	prefix := string(appendPart(nil, assistant, maxAssistantPart)) + string(partMark)
+	prefix := AssistantPart(assistant) + string(partMark)
 	return prefix, prefix + string(hashMark)
 }
 
@@ -135,6 +171,20 @@ func appendPart(key []byte, id string, limit int) []byte {
 	sum := sha256.Sum256([]byte(id))
 	key = append(key[:end], hashMark)
 	return hex.AppendEncode(key, sum[:])
+}
+
+// isPart reports whether text is what appendPart makes of some id within limit.
+func isPart(text string, limit int) bool {
+	const longestEscape = len("=2F")
+	head, hash, shortened := strings.Cut(text, string(hashMark))
+	if _, ok := unescape(head); !ok || len(text) > limit {
+		return false
+	}
+	if !shortened {
+		return true
+	}
+	sum, err := hex.DecodeString(hash)
+	return err == nil && len(sum) == sha256.Size && hex.EncodeToString(sum) == hash && len(text) > limit-longestEscape
 }
 
 // wholeEscapes returns the greatest length up to end at which key can be cut

@@ -1,6 +1,9 @@
 package transcript
 
-import "cmp"
+import (
+	"cmp"
+	"slices"
+)
 
 // DaySummary is a row of table conversations: a [Conversation] together with
 // what it takes to bring it up to date without reading the activities again.
@@ -24,6 +27,11 @@ type DaySummary struct {
 	UserKey string
 	// UserCertainty (column UserCertainty) is how sure that activity was.
 	UserCertainty Certainty
+
+	// Users (column Users) are the [UserPart] of everybody who is the user in
+	// some activity of the day, each once and in byte order, and of more than 64
+	// the first 64. They are not changed in place, since summaries share them.
+	Users []string
 }
 
 // Summarize returns one summary for each conversation and day among records, in
@@ -60,6 +68,7 @@ func summaryOf(r *Record) DaySummary {
 	if r.User.Certainty > NoUser {
 		summary.UserID, summary.UserName = r.User.ID, r.User.Name
 		summary.UserCertainty, summary.UserKey = r.User.Certainty, r.Key.Row
+		summary.Users = []string{UserPart(r.User.ID)}
 	}
 	return summary
 }
@@ -71,7 +80,7 @@ func summaryOf(r *Record) DaySummary {
 //
 // The newest activity decides LastActivityAt, LastText and ChannelID. The
 // party that is most surely the user decides UserID and UserName; between
-// equals one that has a name, and then the newest.
+// equals one that has a name, and then the newest. Users are those of both.
 func (s DaySummary) Merge(more DaySummary) (merged DaySummary, changed bool) {
 	merged = s
 	if more.LastKey >= s.LastKey {
@@ -80,6 +89,7 @@ func (s DaySummary) Merge(more DaySummary) (merged DaySummary, changed bool) {
 	if more.compareUser(&s) >= 0 {
 		merged.takeUser(&more)
 	}
+	merged.Users = mergeUsers(s.Users, more.Users)
 	return merged, !merged.equal(&s)
 }
 
@@ -106,7 +116,9 @@ func (s *DaySummary) compareUser(other *DaySummary) int {
 // equal compares moments, not their representation: a store may hand a time
 // back in another location.
 func (s *DaySummary) equal(other *DaySummary) bool {
-	shifted := *s
+	shifted := s.Conversation
 	shifted.LastActivityAt = other.LastActivityAt
-	return s.LastActivityAt.Equal(other.LastActivityAt) && shifted == *other
+	return s.LastActivityAt.Equal(other.LastActivityAt) && shifted == other.Conversation &&
+		s.Key == other.Key && s.LastKey == other.LastKey &&
+		s.UserKey == other.UserKey && s.UserCertainty == other.UserCertainty && slices.Equal(s.Users, other.Users)
 }

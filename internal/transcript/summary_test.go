@@ -24,7 +24,7 @@ func anyRecord() *rapid.Generator[Record] {
 			Text: fmt.Sprint("text ", n), ChannelID: fmt.Sprint("channel ", n%3),
 		}
 		if n%3 > 0 {
-			record.User = Party{ID: fmt.Sprint("user ", n), Certainty: Certainty(n % 3)}
+			record.User = Party{ID: fmt.Sprint("user ", n%11), Certainty: Certainty(n % 3)}
 		}
 		if n%5 == 0 && n%3 > 0 {
 			record.User.Name = fmt.Sprint("name ", n)
@@ -115,6 +115,7 @@ func TestASummaryIsOfTheNewestActivityAndTheSurestUser(t *testing.T) {
 		Conversation: Conversation{"bankx", "c", "u2", "Zoë", "directline", at.Add(time.Second), "last"},
 		Key:          Key{DayPartition("bankx", at), ConversationRow("c")},
 		LastKey:      records[0].Key.Row, UserKey: records[3].Key.Row, UserCertainty: UserByRole,
+		Users: []string{"dl_1", "u1", "u2"},
 	}, {
 		Conversation: Conversation{"bankx", "c", "", "", "directline", at.Add(12 * time.Hour), ""},
 		Key:          Key{DayPartition("bankx", at.Add(12*time.Hour)), ConversationRow("c")},

@@ -2,9 +2,9 @@
 // Chatgate app, on loopback.
 //
 // An unmodified handler process finds it through [Cloud.Env]: a managed
-// identity, and a CONNECT proxy behind which Key Vault, Direct Line and Service
-// Bus answer under their real names. What hosts the handler, and where tables
-// are, is the owner's business.
+// identity, and a CONNECT proxy behind which Key Vault, Direct Line, Service Bus
+// and Entra ID answer under their real names. What hosts the handler, and where
+// tables are, is the owner's business.
 package cloud
 
 import (
@@ -57,6 +57,12 @@ type Options struct {
 	VisitorKeyVersion string
 	// DeliveryCount is how often a message is delivered before it is given up (10).
 	DeliveryCount int
+	// Authority is where consultants sign in (https://login.microsoftonline.com,
+	// behind the proxy). At another address the owner serves the Directory.
+	Authority string
+	// DeskPages are the addresses of the service desk's page, to which a sign-in
+	// leads back (none).
+	DeskPages []string
 }
 
 // Cloud is a running set of stand-ins.
@@ -68,6 +74,9 @@ type Cloud struct {
 	DirectLine *directline.Server
 	BotService *botservice.Service
 	Bus        *bus.Bus
+	// Directory is where consultants and bots sign in; Desk says who they are.
+	Directory *entra.Directory
+	Desk      Desk
 
 	options    Options
 	transcript *bot.Bus
@@ -81,7 +90,7 @@ func Start(ctx context.Context, options Options) (*Cloud, error) {
 	if c.options.Assistant == "" {
 		c.options.Assistant = "demo"
 	}
-	for _, step := range []func(context.Context) error{c.startNetwork, c.startVault, c.startBus, c.startBot} {
+	for _, step := range []func(context.Context) error{c.startNetwork, c.startDirectory, c.startVault, c.startBus, c.startBot} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, c.Close(ctx))
 		}
@@ -159,6 +168,11 @@ func (c *Cloud) Env() []string {
 		"ConversationBus__fullyQualifiedNamespace=" + BusHost,
 		prefix + "DirectLineSecretName=" + DirectLineSecret,
 		prefix + "BotResourceId=" + botservice.ResourceID,
+		"Api__ClientId=" + c.Desk.API.ClientID,
+		prefix + "DeskTenantId=" + c.Desk.Tenant.ID(),
+	}
+	if c.options.Authority != "" {
+		env = append(env, "Authority="+c.options.Authority)
 	}
 	for i, origin := range c.options.Origins {
 		if i == 0 {

@@ -1,5 +1,9 @@
-// Package entra stands for Entra ID on one machine: a tenant that signs tokens
-// and App Service's managed-identity endpoint, which hands them out.
+// Package entra stands for Entra ID on one machine.
+//
+// A [Tenant] is where the app itself lives: it signs the tokens that App
+// Service's managed-identity endpoint, [ManagedIdentity], hands out. A
+// [Directory] is where people and bots sign in: an OpenID provider with several
+// tenants, each an [Organization].
 package entra
 
 import (

@@ -19,9 +19,14 @@ func envelope(f *function, messages []bus.Message, now time.Time, bare bool) ([]
 	if !bare {
 		metadata = allMetadata(f, messages, now)
 	}
-	body := append([]byte(`{"Data":{`), appendText(nil, f.trigger.Name)...)
+	return wrap(f.trigger.Name, value, metadata), nil
+}
+
+// wrap writes an envelope around the encoded value of a binding.
+func wrap(binding string, value []byte, metadata []member) []byte {
+	body := append([]byte(`{"Data":{`), appendText(nil, binding)...)
 	body = append(append(append(body, ':'), value...), `},"Metadata":`...)
-	return append(appendMembers(body, metadata), '}'), nil
+	return append(appendMembers(body, metadata), '}')
 }
 
 func allMetadata(f *function, messages []bus.Message, now time.Time) []member {

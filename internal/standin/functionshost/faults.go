@@ -6,7 +6,8 @@ import (
 	"chatgate/internal/standin/bus"
 )
 
-// Fault is something that goes wrong with one invocation by a queue.
+// Fault is something that goes wrong with one invocation by a queue or a timer.
+// What befalls messages does nothing to a timer's.
 type Fault struct {
 	kind faultKind
 	when <-chan struct{}
@@ -67,7 +68,7 @@ func (f Fault) arrange(messages []bus.Message) []bus.Message {
 	return messages
 }
 
-// Inject queues faults for a function with a queue trigger: each befalls one
+// Inject queues faults for a function without an HTTP trigger: each befalls one
 // invocation, in order, from the next one on.
 func (h *Host) Inject(function string, faults ...Fault) {
 	h.mu.Lock()

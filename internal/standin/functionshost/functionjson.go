@@ -45,6 +45,10 @@ type function struct {
 	trigger binding
 	outputs []binding // Service Bus queues
 	hasHTTP bool      // an http output
+
+	// Of a timer trigger, once settings and time are known.
+	schedule   schedule
+	remembered bool // its status is kept
 }
 
 // binding is one binding. Which fields count depends on its type.

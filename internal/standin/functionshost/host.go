@@ -1,12 +1,13 @@
 // Package functionshost stands for the Azure Functions host (version 4) that runs
 // a custom handler: it reads the script root that would be deployed, starts the
-// handler, passes HTTP requests to it and invokes it with what queues hold.
+// handler, passes HTTP requests to it, invokes it with what queues hold and fires
+// its timers.
 //
-// It follows the source of azure-functions-host and of the Service Bus extension
-// in what a handler can see of them: the environment, the readiness check, the
+// It follows the source of azure-functions-host and of the Service Bus and timer
+// extensions in what a handler can see of them: the environment, the readiness check, the
 // restarts, the encoding of values, the evaluation of answers, the settling of
-// whole batches. What is declared wrongly, so that Azure would ignore or refuse
-// it, is an error of [Start] that names it. Timer triggers are read and not run.
+// whole batches, when timers fire. What is declared wrongly, so that Azure would
+// ignore or refuse it, is an error of [Start] that names it.
 package functionshost
 
 import (
@@ -18,6 +19,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,10 +40,14 @@ type Host struct {
 	contentLength bool
 	forwarding    bool
 	functionKey   string
+	development   bool
+
+	monitor *monitor
+	fireNow chan *function // asked for through the management API
 
 	address    net.Addr
 	server     *http.Server
-	background sync.WaitGroup // pumps, the server, the supervisor
+	background sync.WaitGroup // pumps, timers, the server, the supervisor
 	serving    serving
 	cancel     context.CancelFunc
 	stop       chan struct{}
@@ -78,7 +84,8 @@ func Start(ctx context.Context, options Options) (*Host, error) {
 
 // newHost reads and checks everything and starts nothing.
 func newHost(options Options) (*Host, error) {
-	loaded, err := loadScript(options.Dir, newSettings(options.Env))
+	env := newSettings(options.Env)
+	loaded, err := loadScript(options.Dir, env)
 	if err != nil {
 		return nil, err
 	}
@@ -91,10 +98,15 @@ func newHost(options Options) (*Host, error) {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
+	for i := range loaded.functions {
+		loaded.functions[i].decideMonitoring(options.Now())
+	}
 	host := &Host{
 		script: loaded, router: table, bus: options.Bus, local: options.Local, observe: options.Observe, now: options.Now,
 		logger:        newLogger(options),
 		contentLength: options.ContentLength, forwarding: options.Forwarding, functionKey: options.FunctionKey,
+		development: strings.EqualFold(env["AZURE_FUNCTIONS_ENVIRONMENT"], "Development"),
+		monitor:     newMonitor(options.Timers), fireNow: make(chan *function),
 		stop: make(chan struct{}), done: make(chan struct{}),
 		faults: map[string][]Fault{}, counts: map[string]Counts{},
 	}
@@ -146,7 +158,7 @@ func closeListener(listener net.Listener) error {
 	return listener.Close()
 }
 
-// listen starts to serve requests and queues.
+// listen starts to serve requests, queues and timers.
 func (h *Host) listen(ctx context.Context, listener net.Listener) {
 	h.server = &http.Server{
 		Handler:           h.serving.wrap(http.HandlerFunc(h.serve)),
@@ -154,6 +166,7 @@ func (h *Host) listen(ctx context.Context, listener net.Listener) {
 		ErrorLog:          slog.NewLogLogger(h.logger.Handler(), slog.LevelDebug),
 	}
 	h.background.Go(func() { _ = h.server.Serve(listener) }) // ends with the server's closing
+	h.background.Go(func() { h.attend(ctx) })
 	for i := range h.script.functions {
 		f := &h.script.functions[i]
 		switch f.trigger.Type {
@@ -163,7 +176,7 @@ func (h *Host) listen(ctx context.Context, listener net.Listener) {
 				h.background.Go(func() { h.pump(ctx, f, queue) })
 			}
 		case typeTimerTrigger:
-			h.logger.Warn("Timers are not run by this stand-in.", "source", "host", "function", f.name)
+			h.background.Go(func() { h.timerOf(f).run(ctx) })
 		}
 	}
 	go h.watch(ctx)

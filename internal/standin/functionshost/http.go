@@ -24,7 +24,7 @@ func (h *Host) serve(w http.ResponseWriter, r *http.Request) {
 	found := h.router.find(r.Method, path)
 	switch {
 	case isAdmin(path):
-		notFound(w)
+		h.serveAdmin(w, r, path)
 	case found != nil && !h.authorized(found, r):
 		w.WriteHeader(http.StatusUnauthorized)
 	case found != nil:
@@ -53,9 +53,11 @@ func pathOf(segments []string) (path, raw string) {
 // authorized checks the key that a function asks for. A function that declares no
 // authLevel asks for one.
 func (h *Host) authorized(f *function, r *http.Request) bool {
-	if f.trigger.AuthLevel == "anonymous" {
-		return true
-	}
+	return f.trigger.AuthLevel == "anonymous" || h.hasKey(r)
+}
+
+// hasKey reports whether a request holds the key, in either of its places.
+func (h *Host) hasKey(r *http.Request) bool {
 	given := r.Header.Get("X-Functions-Key")
 	if given == "" {
 		given = r.URL.Query().Get("code")

@@ -42,8 +42,15 @@ type Options struct {
 	// Forwarding passes requests on as hosts before 2025 do: chunked bodies arrive
 	// empty, answers are buffered.
 	Forwarding bool
-	// FunctionKey opens functions that are not anonymous; empty: nothing does.
+	// FunctionKey opens functions that are not anonymous and, outside of
+	// development, POST /admin/functions/<name>, which fires a timer at once; empty:
+	// nothing does.
 	FunctionKey string
-	// Now is the clock of restarts; nil: time.Now.
+	// Timers is a folder in which the host remembers when timers fire next, so that
+	// what it misses while it is down is made up for at its next start; empty: that
+	// is forgotten with the host.
+	Timers string
+	// Now is the clock of restarts and timers; nil: time.Now. Timers sleep in real
+	// time.
 	Now func() time.Time
 }

@@ -100,8 +100,8 @@ func (t *router) owns(path []string) bool {
 	return slices.EqualFunc(t.prefix, path[:len(t.prefix)], strings.EqualFold)
 }
 
-// isAdmin reports whether a path belongs to the host's own management API, which
-// the stand-in does not offer to anybody.
+// isAdmin reports whether a path belongs to the host's own management API, where
+// no function answers.
 func isAdmin(path []string) bool {
 	return len(path) > 0 && strings.EqualFold(path[0], "admin")
 }

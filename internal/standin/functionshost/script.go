@@ -65,11 +65,28 @@ func loadFunctions(dir string, env settings) ([]function, error) {
 	return functions, errors.Join(problems...)
 }
 
+// find returns the function of a name in any letter case, or nil.
+func (s *script) find(name string) *function {
+	for i := range s.functions {
+		if strings.EqualFold(s.functions[i].name, name) {
+			return &s.functions[i]
+		}
+	}
+	return nil
+}
+
 // allows checks a function against what host.json and the settings provide, and
 // resolves the settings that its bindings name.
 func (c *hostConfig) allows(f *function, env settings) error {
 	if f.trigger.Type == typeHTTPTrigger && (!c.forwarding || !c.proxying) {
 		return errors.New("host.json must set enableForwardingHttpRequest and enableProxyingHttpRequest, for older hosts and newer ones to pass requests through")
+	}
+	if f.trigger.Type == typeTimerTrigger {
+		parsed, err := parseSchedule(f.trigger.Schedule, env)
+		if err != nil {
+			return err
+		}
+		f.schedule = parsed
 	}
 	for _, b := range f.queueBindings() {
 		if !c.hasBundle {
@@ -94,15 +111,14 @@ func (f *function) queueBindings() []*binding {
 	return bound
 }
 
-// resolve takes a queue's name from the settings where it is written %so%, and
+// resolve takes a queue's name from the settings where it is one of theirs, and
 // checks the connection.
 func (b *binding) resolve(env settings) error {
-	if name, ok := strings.CutPrefix(b.QueueName, "%"); ok && strings.HasSuffix(name, "%") {
-		setting := strings.TrimSuffix(name, "%")
-		if b.QueueName = env[setting]; b.QueueName == "" {
-			return fmt.Errorf("queue of %q: setting %s is missing", b.Name, setting)
-		}
+	queue, err := env.expand(b.QueueName)
+	if err != nil {
+		return fmt.Errorf("queue of %q: %w", b.Name, err)
 	}
+	b.QueueName = queue
 	connection := b.Connection
 	if connection == "" {
 		connection = "AzureWebJobsServiceBus"
@@ -128,6 +144,20 @@ func newSettings(environ []string) settings {
 		read[name] = value
 	}
 	return read
+}
+
+// expand returns the value of a setting that is written %so%, and any other text
+// as it is.
+func (s settings) expand(text string) (string, error) {
+	name, ok := strings.CutPrefix(text, "%")
+	if !ok || !strings.HasSuffix(name, "%") {
+		return text, nil
+	}
+	name = strings.TrimSuffix(name, "%")
+	if s[name] == "" {
+		return "", fmt.Errorf("setting %s is missing", name)
+	}
+	return s[name], nil
 }
 
 func (s settings) isTrue(name string) bool {

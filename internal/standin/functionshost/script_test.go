@@ -168,6 +168,8 @@ func TestFunctionMistakesFailWithAPreciseError(t *testing.T) {
 		"connection":              {"A", queue(`"connection":"Bus","cardinality"`, `"connection":"Other","cardinality"`), "setting Other__fullyQualifiedNamespace is missing"},
 		"no connection":           {"A", queue(`"connection":"Bus","cardinality"`, `"cardinality"`), "setting AzureWebJobsServiceBus__fullyQualifiedNamespace is missing"},
 		"queue by setting":        {"A", queue("%OutQueue%", "%Nowhere%"), "setting Nowhere is missing"},
+		"timer's schedule":        {"A", `{"bindings":[{"type":"timerTrigger","direction":"in","name":"t","schedule":"daily"}]}`, `function A: schedule "daily"`},
+		"schedule by setting":     {"A", `{"bindings":[{"type":"timerTrigger","direction":"in","name":"t","schedule":"%Nowhere%"}]}`, "schedule: setting Nowhere is missing"},
 		"timer without schedule":  {"A", `{"bindings":[{"type":"timerTrigger","direction":"in","name":"t"}]}`, "has no schedule"},
 		"auth level":              {"A", strings.Replace(goodHTTP, "anonymous", "public", 1), "authLevel must be"},
 		"no http output":          {"A", `{"bindings":[{"type":"httpTrigger","direction":"in","name":"r"}]}`, "only bindings"},
@@ -195,7 +197,7 @@ func TestConnectionsAndBundle(t *testing.T) {
 	if _, err := loadScript(layOut(t, queue), goodSettings); err == nil || !strings.Contains(err.Error(), "extensionBundle") {
 		t.Errorf("no bundle: %v", err)
 	}
-	timerOnly := map[string]string{"Ask/function.json": "", "T/function.json": `{"bindings":[{"type":"timerTrigger","direction":"in","name":"t","schedule":"x"}]}`,
+	timerOnly := map[string]string{"Ask/function.json": "", "T/function.json": `{"bindings":[{"type":"timerTrigger","direction":"in","name":"t","schedule":"0 */5 * * * *"}]}`,
 		"host.json": `{"version":"2.0","customHandler":{"description":{"defaultExecutablePath":"handler"}}}`}
 	if _, err := loadScript(layOut(t, timerOnly), nil); err != nil {
 		t.Errorf("timers need no bundle: %v", err)

@@ -53,7 +53,10 @@ func (h *Host) deliver(ctx context.Context, f *function, batch *bus.Batch) {
 		return
 	}
 	current.record.Messages = len(batch.Messages)
-	err = h.invoke(ctx, current, f, fault.arrange(batch.Messages), fault)
+	body, err := envelope(f, fault.arrange(batch.Messages), h.now(), fault.kind == withoutMetadata)
+	if err == nil {
+		err = h.invoke(ctx, current, f, body, fault)
+	}
 	switch {
 	case err == nil && fault.kind != loseLock:
 		err = batch.Complete()
@@ -65,13 +68,9 @@ func (h *Host) deliver(ctx context.Context, f *function, batch *bus.Batch) {
 	h.finish(current, err)
 }
 
-// invoke posts the messages to the handler, evaluates its answer and sends its
+// invoke posts an envelope to the handler, evaluates its answer and sends the
 // outputs.
-func (h *Host) invoke(ctx context.Context, current *running, f *function, messages []bus.Message, fault Fault) error {
-	body, err := envelope(f, messages, h.now(), fault.kind == withoutMetadata)
-	if err != nil {
-		return err
-	}
+func (h *Host) invoke(ctx context.Context, current *running, f *function, body []byte, fault Fault) error {
 	current.record.RequestBytes = int64(len(body))
 	given, err := h.post(ctx, current, f, body, fault)
 	if errors.Is(err, errHangs) {

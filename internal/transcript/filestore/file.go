@@ -119,3 +119,26 @@ func (s *Store) page(ctx context.Context, bucket string, from, to []byte) (rows 
 	})
 	return rows, next, err
 }
+
+// lastKey returns the last key of a bucket from key from up to before key to;
+// nothing where there is none.
+func (s *Store) lastKey(ctx context.Context, bucket, from, to string) (last string, err error) {
+	err = s.view(ctx, func(tx *bbolt.Tx) error {
+		table := tx.Bucket([]byte(bucket))
+		if table == nil {
+			return nil
+		}
+		cursor := table.Cursor()
+		key, _ := cursor.Seek([]byte(to))
+		if key == nil {
+			key, _ = cursor.Last()
+		} else {
+			key, _ = cursor.Prev()
+		}
+		if string(key) >= from {
+			last = string(key)
+		}
+		return nil
+	})
+	return last, err
+}

@@ -1,4 +1,5 @@
-// Package filestore keeps transcripts in a file, for development on one machine.
+// Package filestore keeps transcripts, and the ledger of what was done with
+// them, in a file, for development on one machine.
 //
 // The file is a bbolt database, which one process at a time can write. A [Store]
 // therefore opens it for each operation and closes it again, so that a second
@@ -29,7 +30,8 @@ type Options struct {
 	LockTimeout time.Duration
 }
 
-// Store is a [transcript.Store] in a file. It is safe for use by several
+// Store is a [transcript.Store] in a file, which can be read and erased as
+// [transcript.Archive] and [transcript.Eraser] say. It is safe for use by several
 // goroutines at once, and several processes may have a Store on the same file.
 // There is nothing to close.
 type Store struct {
@@ -64,8 +66,12 @@ func Open(path string, options *Options) (*Store, error) {
 const (
 	messages      = "messages"
 	conversations = "conversations"
+	auditing      = "audit"
+	bookmarks     = "bookmarks" // by assistant
 	rowMark       = "/"
 	afterRowMark  = "0"
+	// afterKey follows a key in whose place the next possible one is meant.
+	afterKey = "\x00"
 )
 
 // Put implements [transcript.Store]. It stores all of the records in one
@@ -108,8 +114,8 @@ func mergeSummaries(tx *bbolt.Tx, summaries []transcript.DaySummary) error {
 		key := bucketKey(summaries[i].Key)
 		var stored transcript.DaySummary
 		if row := bucket.Get(key); row != nil {
-			if err := json.Unmarshal(row, &stored); err != nil {
-				return fmt.Errorf("reading the index: %w", err)
+			if stored, err = decodeSummary(row); err != nil {
+				return err
 			}
 		}
 		merged, changed := stored.Merge(summaries[i])
@@ -143,12 +149,22 @@ func (s *Store) Activities(ctx context.Context, assistant, conversationID string
 func (s *Store) Conversations(ctx context.Context, assistant string) iter.Seq2[transcript.Conversation, error] {
 	from, to := transcript.DayRange(assistant)
 	return read(ctx, s, conversations, from, to, func(row []byte) (transcript.Conversation, error) {
-		var summary transcript.DaySummary
-		if err := json.Unmarshal(row, &summary); err != nil {
-			return transcript.Conversation{}, fmt.Errorf("reading the index: %w", err)
-		}
-		return summary.Conversation, nil
+		summary, err := decodeSummary(row)
+		return summary.Conversation, err
 	})
+}
+
+// decodeSummary reads a row of the index. Rows of a file from before Users were
+// kept name the one user they show.
+func decodeSummary(row []byte) (transcript.DaySummary, error) {
+	var summary transcript.DaySummary
+	if err := json.Unmarshal(row, &summary); err != nil {
+		return transcript.DaySummary{}, fmt.Errorf("reading the index: %w", err)
+	}
+	if summary.Users == nil && summary.UserCertainty > transcript.NoUser {
+		summary.Users = []string{transcript.UserPart(summary.UserID)}
+	}
+	return summary, nil
 }
 
 // encodeRecord returns a record's columns as JSON, a line end, and the activity

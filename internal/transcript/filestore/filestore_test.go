@@ -18,7 +18,7 @@ import (
 
 func TestStore(t *testing.T) {
 	path := newPath(t)
-	storetest.Run(t, func(t *testing.T) transcript.Store {
+	storetest.Run(t, func(t *testing.T) storetest.Store {
 		t.Helper()
 		return open(t, path)
 	})

@@ -1,5 +1,5 @@
-// Package storetest is the behaviour that every [transcript.Store] has, written
-// as tests. Package filestore and package tablestore run the same suite.
+// Package storetest is the behaviour that every store of conversations has,
+// written as tests. Package filestore and package tablestore run the same suite.
 package storetest
 
 import (
@@ -11,25 +11,53 @@ import (
 	"testing"
 	"time"
 
+	"chatgate/internal/audit"
 	"chatgate/internal/transcript"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
+// Store is all that a store does.
+type Store interface {
+	transcript.Store
+	transcript.Archive
+	transcript.Eraser
+	// Ledger returns the ledger that is kept beside the conversations.
+	Ledger() audit.Ledger
+}
+
 // Open opens an instance of the store under test. Each call opens another
 // instance of the same underlying tables, as several processes would, and
 // registers with t what it takes to close it. The tables need not be empty: each
 // test uses an assistant of its own.
-type Open func(t *testing.T) transcript.Store
+type Open func(t *testing.T) Store
 
-// Run holds the store to its contract. The subtests run one after the other.
+// test is one thing that a store does.
+type test struct {
+	name string
+	run  func(t *testing.T, s subject)
+}
+
+// Run holds the store to its whole contract. The subtests run one after the
+// other, those of each part below a name of their own.
 func Run(t *testing.T, open Open) {
 	t.Helper()
-	tests := []struct {
+	parts := []struct {
 		name string
-		run  func(t *testing.T, s subject)
+		run  func(*testing.T, Open)
 	}{
+		{"storing", RunStore}, {"listing", RunArchive}, {"erasing", RunEraser}, {"auditing", RunLedger},
+	}
+	for _, part := range parts {
+		t.Run(part.name, func(t *testing.T) { part.run(t, open) })
+	}
+}
+
+// RunStore holds the store to the contract of [transcript.Store].
+func RunStore(t *testing.T, open Open) {
+	t.Helper()
+	runAll(t, open, []test{
 		{"every column comes back", everyColumnComesBack},
 		{"an activity comes back byte for byte", activityComesBackByteForByte},
 		{"any id is kept and found", anyIDIsKeptAndFound},
@@ -50,7 +78,75 @@ func Run(t *testing.T, open Open) {
 		{"a last activity never goes back", lastActivityNeverGoesBack},
 		{"a reader may stop early and write while reading", readerStopsEarly},
 		{"a context that has ended is an error", endedContextIsAnError},
-	}
+	})
+}
+
+// RunArchive holds the store to the contract of [transcript.Archive].
+func RunArchive(t *testing.T, open Open) {
+	t.Helper()
+	runAll(t, open, []test{
+		{"a list is newest first, within a day and across days", listIsNewestFirst},
+		{"a conversation is listed as of its newest day", listedAsOfItsNewestDay},
+		{"a list shows the last activities of days that lie in its span", listKeepsToItsSpan},
+		{"a day's earlier activities leave nothing in the list", earlierActivitiesLeaveNothing},
+		{"pages show each conversation once", pagesShowEachOnce},
+		{"a page is no longer than its limit", pageKeepsToItsLimit},
+		{"pages end although every row after them is outdated", pagesEndAfterOutdatedRows},
+		{"what becomes active between pages hides nothing and does not repeat", activeBetweenPages},
+		{"a mark shows nothing of the assistant it comes from", marksStayWithTheAssistant},
+		{"conversations of any id are listed and read by their key", anyIDIsListedAndRead},
+		{"writers at once leave one list", writersLeaveOneList},
+		{"a conversation is that of its newest day", conversationIsTheNewestDay},
+		{"what is no key names no conversation", whatIsNoKeyNamesNothing},
+		{"an excerpt goes on where the last one ended", excerptsFollowEachOther},
+		{"an excerpt keeps to its bytes, but holds one record", excerptKeepsToItsBytes},
+		{"an excerpt stays within its conversation", excerptStaysWithinItsConversation},
+		{"a context that has ended is an error", endedContextEndsReading},
+	})
+}
+
+// RunEraser holds the store to the contract of [transcript.Eraser].
+func RunEraser(t *testing.T, open Open) {
+	t.Helper()
+	runAll(t, open, []test{
+		{"what is erased is in no reading", erasedIsInNoReading},
+		{"erasing leaves everything else", erasingLeavesOthers},
+		{"erasing again, or what is not there, does nothing", erasingNothing},
+		{"a long conversation is erased whole", longConversationIsErased},
+		{"an activity after the erasure makes the conversation visible", activityAfterErasure},
+		{"a redelivery after the erasure makes the conversation visible", redeliveryAfterErasure},
+		{"erasures at once of the same conversation all end well", erasuresAtOnce},
+		{"an erasure among writers leaves nothing that no list shows", erasureAmongWriters},
+		{"an erasure that was interrupted goes on", interruptedErasureGoesOn},
+		{"a user has all conversations that name them", userHasConversations},
+		{"any user id has conversations of its own", anyUserIDIsFound},
+		{"a user is erased everywhere", userIsErasedEverywhere},
+		{"the last activity is the newest one's", lastActivityIsTheNewest},
+		{"days expire when they have ended", daysExpire},
+		{"expired days come in pages, newest first", expiredDaysComeInPages},
+		{"a bookmark is kept for each assistant", bookmarkIsKept},
+		{"a context that has ended is an error", endedContextEndsErasing},
+	})
+}
+
+// RunLedger holds the store's ledger to the contract of [audit.Ledger].
+func RunLedger(t *testing.T, open Open) {
+	t.Helper()
+	runAll(t, open, []test{
+		{"every column of an entry comes back", everyColumnOfAnEntryComesBack},
+		{"entries come newest first", entriesComeNewestFirst},
+		{"pages of entries follow each other", entriesComeInPages},
+		{"equal entries are kept each", equalEntriesAreKept},
+		{"another assistant's entries stay out", entriesOfOthersStayOut},
+		{"an entry that says nothing is refused", uselessEntriesAreRefused},
+		{"what ends no page is refused", whatEndsNoPageIsRefused},
+		{"entries outlive what they are about", entriesOutliveConversations},
+		{"a context that has ended is an error", endedContextEndsAuditing},
+	})
+}
+
+func runAll(t *testing.T, open Open, tests []test) {
+	t.Helper()
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			test.run(t, subject{open: open, Store: open(t), assistant: newAssistant()})
@@ -60,7 +156,7 @@ func Run(t *testing.T, open Open) {
 
 // subject is the store under test and the assistant whose rows are this test's.
 type subject struct {
-	transcript.Store
+	Store
 	open      Open
 	assistant string
 }
@@ -103,7 +199,7 @@ func (s subject) conversations(t *testing.T) []transcript.Conversation {
 	return conversationsOf(t, s.Store, s.assistant)
 }
 
-func conversationsOf(t *testing.T, store transcript.Store, assistant string) []transcript.Conversation {
+func conversationsOf(t *testing.T, store Store, assistant string) []transcript.Conversation {
 	t.Helper()
 	var rows []transcript.Conversation
 	for row, err := range store.Conversations(context.WithoutCancel(t.Context()), assistant) {

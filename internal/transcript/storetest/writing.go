@@ -169,7 +169,7 @@ func surestUserIsShown(t *testing.T, s subject) {
 
 func writersConverge(t *testing.T, s subject) {
 	records := s.dialogue(t, "conversation", 30)
-	stores := []transcript.Store{s.Store, s.open(t)}
+	stores := []Store{s.Store, s.open(t)}
 	var writers sync.WaitGroup
 	for writer := range 6 {
 		writers.Go(func() {

@@ -11,6 +11,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 	"golang.org/x/sync/errgroup"
 
+	"chatgate/internal/tables/tablestest"
 	"chatgate/internal/transcript"
 	"chatgate/internal/transcript/tablestore"
 )
@@ -23,9 +24,9 @@ import (
 func BenchmarkPut(b *testing.B) {
 	for _, parallelism := range []int{1, 4, tablestore.DefaultParallelism, 16} {
 		b.Run(fmt.Sprintf("parallelism=%d", parallelism), func(b *testing.B) {
-			_, connection := newAccount(b)
+			_, connection := emulator.Account(b)
 			store := open(b, connection, tablestore.Options{Parallelism: parallelism})
-			_, connection = newAccount(b)
+			_, connection = emulator.Account(b)
 			bare := newBareClient(b, connection, parallelism)
 
 			var ours, theirs time.Duration
@@ -105,7 +106,7 @@ type bareClient struct {
 
 // bareOptions are aztables' own defaults, with connections that end with the test.
 func bareOptions(t testing.TB) *aztables.ClientOptions {
-	return &aztables.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: newHTTPClient(t)}}
+	return &aztables.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: tablestest.NewHTTPClient(t)}}
 }
 
 func newBareClient(b *testing.B, connection string, parallelism int) *bareClient {

@@ -118,6 +118,7 @@ type summaryRow struct {
 	LastKey        string
 	UserKey        string
 	UserCertainty  int
+	Users          string
 }
 
 // decodeSummary returns what encodeSummary wrote. The assistant stands in the
@@ -127,7 +128,7 @@ func decodeSummary(assistant string, entity []byte) (transcript.DaySummary, erro
 	if err := json.Unmarshal(entity, &row); err != nil {
 		return transcript.DaySummary{}, errRow
 	}
-	return transcript.DaySummary{
+	summary := transcript.DaySummary{
 		Conversation: transcript.Conversation{
 			Assistant:      assistant,
 			ConversationID: row.ConversationID,
@@ -141,5 +142,44 @@ func decodeSummary(assistant string, entity []byte) (transcript.DaySummary, erro
 		LastKey:       row.LastKey,
 		UserKey:       row.UserKey,
 		UserCertainty: transcript.Certainty(row.UserCertainty),
-	}, nil
+	}
+	if row.Users == "" {
+		summary.Users = onlyUser(&summary)
+		return summary, nil
+	}
+	if err := json.Unmarshal([]byte(row.Users), &summary.Users); err != nil {
+		return transcript.DaySummary{}, errRow
+	}
+	return summary, nil
+}
+
+// decodeRecent returns what encodeRecent wrote: the row of table conversations
+// that it went with.
+func decodeRecent(assistant string, entity []byte) (transcript.DaySummary, error) {
+	summary, err := decodeSummary(assistant, entity)
+	if err != nil {
+		return transcript.DaySummary{}, err
+	}
+	_, key, ok := transcript.ParseRecentRow(summary.Key.Row)
+	if !ok {
+		return transcript.DaySummary{}, errRow
+	}
+	summary.Key.Row = key
+	return summary, nil
+}
+
+// keyRow is a row of which only the key is read.
+type keyRow struct {
+	PartitionKey, RowKey string
+}
+
+// keyColumns are the columns of a keyRow.
+func keyColumns() []string { return []string{"PartitionKey", "RowKey"} }
+
+func decodeKey(entity []byte) (keyRow, error) {
+	var row keyRow
+	if err := json.Unmarshal(entity, &row); err != nil {
+		return keyRow{}, errRow
+	}
+	return row, nil
 }

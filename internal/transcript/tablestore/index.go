@@ -9,11 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
-	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 	"golang.org/x/sync/errgroup"
 
+	"chatgate/internal/tables"
 	"chatgate/internal/transcript"
 )
 
@@ -31,37 +29,15 @@ const (
 	conflictsTogether = 3
 )
 
-// indexUpdate is a row of the index as far as this Put knows it, and what the
-// Put has to add.
-type indexUpdate struct {
-	row  indexRow
-	more transcript.DaySummary
-	// merged is what the row becomes; only changed ones are written.
-	merged  transcript.DaySummary
-	changed bool
-	// doubtful is whether the row may have changed since it was seen.
-	doubtful bool
-}
-
-func (u *indexUpdate) merge() {
-	u.merged, u.changed = u.row.summary.Merge(u.more)
-}
-
-// operation writes merged over the row that was seen, and over no other.
-func (u *indexUpdate) operation(index *table) operation {
-	entity := encodeSummary(&u.merged)
-	if u.row.etag == "" {
-		return index.newOperation(aztables.TransactionTypeAdd, u.more.Key, entity)
-	}
-	write := index.newOperation(aztables.TransactionTypeUpdateReplace, u.more.Key, entity)
-	write.action.IfMatch = to.Ptr(u.row.etag)
-	return write
-}
-
-// writeIndex merges summaries into the rows of table conversations, several
-// transactions at a time.
-func (s *Store) writeIndex(ctx context.Context, summaries []transcript.DaySummary) error {
-	batches := s.planIndex(summaries)
+// writeIndex merges summaries into the rows of table conversations, and into
+// those that are kept around them, several transactions at a time. It returns
+// the partitions of table messages whose activities were erased meanwhile.
+// before is when the first of the activities had not been stored yet.
+//
+// A row is written also where nothing changes: that it still has the ETag which
+// the Store remembers says that no erasure came in between.
+func (s *Store) writeIndex(ctx context.Context, summaries []transcript.DaySummary, before uint64) (map[string]bool, error) {
+	batches := s.planIndex(summaries, before)
 	failures := make([]error, len(batches))
 	group := s.newGroup()
 	for i, batch := range batches {
@@ -71,24 +47,18 @@ func (s *Store) writeIndex(ctx context.Context, summaries []transcript.DaySummar
 		})
 	}
 	_ = group.Wait()
-	return summarizeFailures("bringing the index of conversations up to date", failures)
+	return erasedIn(batches), summarizeFailures("bringing the index of conversations up to date", failures)
 }
 
-// planIndex returns the rows that need writing, in batches of one day each.
-func (s *Store) planIndex(summaries []transcript.DaySummary) [][]*indexUpdate {
+// planIndex returns the rows to write, in batches of one day each.
+func (s *Store) planIndex(summaries []transcript.DaySummary, before uint64) [][]*indexUpdate {
 	var batches [][]*indexUpdate
 	latest := make(map[string]int) // the day's batch that is being filled
 	for i := range summaries {
-		more := summaries[i]
-		// Otherwise no row would ever equal what comes back from the table.
-		more.LastActivityAt = edmInstant(more.LastActivityAt)
-		update := &indexUpdate{row: s.known.get(more.Key), more: more}
-		if update.merge(); !update.changed {
-			continue
-		}
-		day := more.Key.Partition
+		update := newIndexUpdate(summaries[i], s.known.get(summaries[i].Key), before)
+		day := update.more.Key.Partition
 		place, begun := latest[day]
-		if !begun || len(batches[place]) == maxOperations {
+		if !begun || len(batches[place]) == tables.MaxOperations {
 			place = len(batches)
 			batches, latest[day] = append(batches, nil), place
 		}
@@ -101,14 +71,18 @@ func (s *Store) planIndex(summaries []transcript.DaySummary) [][]*indexUpdate {
 // nobody else has changed them. Where that is wrong it reads them and writes
 // again, a few at a time.
 func (s *Store) writeBatch(ctx context.Context, batch []*indexUpdate) error {
-	err := s.write(ctx, batch)
-	if !isConflict(err) {
-		return err
+	lost, err := s.write(ctx, batch)
+	if lost {
+		err = s.settleAll(ctx, unwritten(batch))
 	}
+	return errors.Join(err, s.removeObsolete(ctx, batch), s.confirm(ctx, batch))
+}
+
+func (s *Store) settleAll(ctx context.Context, updates []*indexUpdate) error {
 	var failures []error
 	var mutex sync.Mutex
 	group := s.newGroup()
-	for few := range slices.Chunk(changedRows(batch), carefulRows) {
+	for few := range slices.Chunk(updates, carefulRows) {
 		group.Go(func() error {
 			err := s.settle(ctx, few)
 			mutex.Lock()
@@ -128,14 +102,14 @@ func (s *Store) settle(ctx context.Context, few []*indexUpdate) error {
 		if err := s.look(ctx, few); err != nil {
 			return err
 		}
-		err := s.write(ctx, few)
+		lost, err := s.write(ctx, few)
 		switch {
-		case !isConflict(err):
+		case !lost:
 			return err
 		case conflicts == maxConflicts:
 			return fmt.Errorf("after %d conflicts with other writers: %w", conflicts, err)
 		case conflicts == conflictsTogether && len(few) > 1:
-			return s.settleEach(ctx, few)
+			return s.settleEach(ctx, unwritten(few))
 		}
 		if err := pause(ctx, conflicts); err != nil {
 			return err
@@ -149,64 +123,6 @@ func (s *Store) settleEach(ctx context.Context, few []*indexUpdate) error {
 		failures = append(failures, s.settle(ctx, each))
 	}
 	return errors.Join(failures...)
-}
-
-// write writes the rows that are to change, in as few transactions as its limits
-// allow, and stops at the first that fails. After a conflict the rows from the
-// one that failed are in doubt; those before it were as expected, since the
-// service checks them in order.
-func (s *Store) write(ctx context.Context, updates []*indexUpdate) error {
-	rest := changedRows(updates)
-	operations := make([]operation, len(rest))
-	for i, update := range rest {
-		operations[i] = update.operation(s.index)
-	}
-	most := maxOperations
-	for len(rest) > 0 {
-		count := countFitting(operations, most)
-		etags, err := s.index.commit(ctx, operations[:count])
-		switch {
-		case isTooLarge(err) && count > 1: // Cosmos DB takes less than Table Storage
-			most = count / 2
-			continue
-		case isConflict(err):
-			doubt(rest[failedPosition(err, count):count])
-			return err
-		case err != nil:
-			return err
-		}
-		s.applied(rest[:count], etags)
-		rest, operations = rest[count:], operations[count:]
-	}
-	return nil
-}
-
-func changedRows(updates []*indexUpdate) []*indexUpdate {
-	var changed []*indexUpdate
-	for _, update := range updates {
-		if update.changed {
-			changed = append(changed, update)
-		}
-	}
-	return changed
-}
-
-func doubt(updates []*indexUpdate) {
-	for _, update := range updates {
-		update.doubtful = true
-	}
-}
-
-// applied notes that the rows were written. Without ETags they are forgotten.
-func (s *Store) applied(updates []*indexUpdate, etags []azcore.ETag) {
-	for i, update := range updates {
-		row := indexRow{summary: update.merged}
-		if etags != nil {
-			row.etag = etags[i]
-		}
-		s.known.set(update.more.Key, row)
-		update.changed = false
-	}
 }
 
 // look takes the rows that are in doubt as they are now: as this Store last
@@ -231,13 +147,16 @@ func (s *Store) lookAt(ctx context.Context, update *indexUpdate) error {
 		}
 		s.known.set(key, row)
 	}
-	update.row, update.doubtful = row, false
-	update.merge()
+	if update.isThere(row) {
+		update.row, update.unsure, update.isWritten = row, true, true
+		return nil
+	}
+	update.take(row)
 	return nil
 }
 
 func (s *Store) readRow(ctx context.Context, assistant string, key transcript.Key) (indexRow, error) {
-	entity, etag, err := s.index.get(ctx, key)
+	entity, etag, err := s.index.Get(ctx, tables.Key(key))
 	if err != nil || etag == "" {
 		return indexRow{}, err
 	}
@@ -245,14 +164,41 @@ func (s *Store) readRow(ctx context.Context, assistant string, key transcript.Ke
 	return indexRow{summary: summary, etag: etag}, err
 }
 
-// failedPosition is the place of the operation that failed, or the first place
-// where the service did not tell.
-func failedPosition(err error, count int) int {
-	var answer *Error
-	if !errors.As(err, &answer) || answer.position >= count {
-		return 0
+// confirm looks whether the activities are still there that rows were written
+// for which might have been erased in between. Only then the Store remembers
+// such a row: the next Put that finds it remembered relies on it.
+func (s *Store) confirm(ctx context.Context, updates []*indexUpdate) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(s.parallelism)
+	for _, update := range updates {
+		if update.isWritten && update.unsure {
+			group.Go(func() error { return s.confirmOne(ctx, update) })
+		}
 	}
-	return max(0, answer.position)
+	return group.Wait()
+}
+
+func (s *Store) confirmOne(ctx context.Context, update *indexUpdate) error {
+	_, etag, err := s.messages.Get(ctx, tables.Key{Partition: update.partition(), Row: update.more.LastKey})
+	if err != nil {
+		return fmt.Errorf("looking for an activity that was stored: %w", err)
+	}
+	if update.isErased = etag == ""; !update.isErased {
+		s.known.set(update.more.Key, update.row)
+	}
+	return nil
+}
+
+// erasedIn returns the partitions of table messages in which activities were
+// erased.
+func erasedIn(batches [][]*indexUpdate) map[string]bool {
+	erased := make(map[string]bool)
+	for _, update := range slices.Concat(batches...) {
+		if update.isErased {
+			erased[update.partition()] = true
+		}
+	}
+	return erased
 }
 
 // pause waits longer after each conflict, and not as long as other writers do.

@@ -16,14 +16,21 @@ const knownBytes = 16 << 20
 type indexRow struct {
 	summary transcript.DaySummary
 	etag    azcore.ETag
+	// noted is when the row was remembered, as [knownRows.now] counts.
+	noted uint64
 }
 
 // size is about how many bytes the row takes in memory.
 func (r *indexRow) size() int {
 	const fixed = 400
 	s := &r.summary
-	return fixed + len(s.Key.Partition) + len(s.Key.Row) + len(s.LastKey) + len(s.UserKey) + len(r.etag) +
+	size := fixed + len(s.Key.Partition) + len(s.Key.Row) + len(s.LastKey) + len(s.UserKey) + len(r.etag) +
 		len(s.ConversationID) + len(s.UserID) + len(s.UserName) + len(s.ChannelID) + len(s.LastText)
+	for _, user := range s.Users {
+		const header = 16
+		size += header + len(user)
+	}
+	return size
 }
 
 // knownRows remembers the rows of the index that were used last, within a bound.
@@ -36,10 +43,18 @@ type knownRows struct {
 	mutex          sync.Mutex
 	younger, older map[transcript.Key]indexRow
 	size, limit    int
+	clock          uint64
 }
 
 func newKnownRows(bound int) *knownRows {
 	return &knownRows{younger: make(map[transcript.Key]indexRow), limit: bound / 2}
+}
+
+// now is a moment of a clock that goes on with every row that is remembered.
+func (k *knownRows) now() uint64 {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	return k.clock
 }
 
 // get returns the row at key; a row that nobody remembers is taken to be absent
@@ -66,6 +81,8 @@ func (k *knownRows) set(key transcript.Key, row indexRow) {
 		k.drop(key)
 		return
 	}
+	k.clock++
+	row.noted = k.clock
 	k.keep(key, row)
 }
 

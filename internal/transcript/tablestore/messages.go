@@ -2,10 +2,13 @@ package tablestore
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync/atomic"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
+	"chatgate/internal/tables"
 	"chatgate/internal/transcript"
 )
 
@@ -68,13 +71,13 @@ func (s *Store) writeConversations(ctx context.Context, writes []*conversationWr
 // writeRows stores records of one partition, in as few transactions as its
 // limits allow, and stops at the first that fails.
 func (s *Store) writeRows(ctx context.Context, records []*transcript.Record) ([]transcript.Refusal, error) {
-	operations := make([]operation, len(records))
+	operations := make([]tables.Operation, len(records))
 	for i, record := range records {
-		operations[i] = s.messages.newOperation(aztables.TransactionTypeInsertReplace, record.Key, encodeRecord(record))
+		operations[i] = s.messages.Upsert(tables.Key(record.Key), encodeRecord(record))
 	}
 	var refused []transcript.Refusal
 	for len(records) > 0 {
-		count := countFitting(operations, maxOperations)
+		count := tables.CountFitting(operations, tables.MaxOperations)
 		refusals, err := s.upsert(ctx, records[:count], operations[:count])
 		refused = append(refused, refusals...)
 		if err != nil {
@@ -88,13 +91,13 @@ func (s *Store) writeRows(ctx context.Context, records []*transcript.Record) ([]
 // upsert stores records in one transaction. Where the service calls that too
 // large it stores each half, so that in the end only the records are refused
 // that are too large by themselves.
-func (s *Store) upsert(ctx context.Context, records []*transcript.Record, operations []operation) ([]transcript.Refusal, error) {
-	_, err := s.messages.commit(ctx, operations)
-	if err == nil || !isTooLarge(err) {
+func (s *Store) upsert(ctx context.Context, records []*transcript.Record, operations []tables.Operation) ([]transcript.Refusal, error) {
+	_, err := s.messages.Commit(ctx, operations)
+	if err == nil || !tables.IsTooLarge(err) {
 		return nil, err
 	}
 	if len(records) == 1 {
-		return s.insert(ctx, records[0], operations[0], err)
+		return s.insert(ctx, records[0], err)
 	}
 	half := len(records) / 2
 	refused, err := s.upsert(ctx, records[:half], operations[:half])
@@ -108,14 +111,14 @@ func (s *Store) upsert(ctx context.Context, records []*transcript.Record, operat
 // insert stores a record that the service refused to upsert because of its size.
 // Azurite measures a row in JSON then, in which binary columns take a third
 // more, but not when it inserts; a row that is there is the same activity.
-func (s *Store) insert(ctx context.Context, record *transcript.Record, upsert operation, cause error) ([]transcript.Refusal, error) {
-	if hasCode(cause, aztables.EntityTooLarge) {
-		upsert.action.ActionType = aztables.TransactionTypeAdd
-		_, err := s.messages.commit(ctx, []operation{upsert})
-		if err == nil || hasCode(err, aztables.EntityAlreadyExists) {
+func (s *Store) insert(ctx context.Context, record *transcript.Record, cause error) ([]transcript.Refusal, error) {
+	if tables.HasCode(cause, aztables.EntityTooLarge) {
+		insert := s.messages.Insert(tables.Key(record.Key), encodeRecord(record))
+		_, err := s.messages.Commit(ctx, []tables.Operation{insert})
+		if err == nil || tables.HasCode(err, aztables.EntityAlreadyExists) {
 			return nil, nil
 		}
-		if !isTooLarge(err) {
+		if !tables.IsTooLarge(err) {
 			return nil, err
 		}
 	}
@@ -147,6 +150,17 @@ func storedRecords(records []transcript.Record, writes []*conversationWrite) []t
 	return stored
 }
 
+// recordsIn returns the records in some partitions of table messages.
+func recordsIn(records []transcript.Record, partitions map[string]bool) []transcript.Record {
+	var some []transcript.Record
+	for i := range records {
+		if partitions[records[i].Key.Partition] {
+			some = append(some, records[i])
+		}
+	}
+	return some
+}
+
 // outage tells a service that is away from a partition that is. Waiting out the
 // retries and time-outs of hundreds of partitions would take longer than the
 // broker leaves a batch locked.
@@ -157,7 +171,7 @@ type outage struct {
 
 // note counts how a partition's write went.
 func (o *outage) note(err error) {
-	if err == nil || !isUnavailable(err) {
+	if err == nil || !tables.IsUnavailable(err) {
 		o.successes.Add(1)
 		return
 	}
@@ -172,4 +186,24 @@ func (o *outage) over(limit int) error {
 		return nil
 	}
 	return *o.last.Load()
+}
+
+// summarizeFailures joins what went wrong in several partitions. When the
+// service is away all fail alike: the first few say what there is to say.
+func summarizeFailures(doing string, failures []error) error {
+	const shown = 3
+	var joined []error
+	count := 0
+	for _, failure := range failures {
+		if failure == nil {
+			continue
+		}
+		if count++; count <= shown {
+			joined = append(joined, fmt.Errorf("%s: %w", doing, failure))
+		}
+	}
+	if count > shown {
+		joined = append(joined, fmt.Errorf("and %d more of %d failed", count-shown, len(failures)))
+	}
+	return errors.Join(joined...)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"chatgate/internal/tables/tablestest"
 	"chatgate/internal/transcript"
 	"chatgate/internal/transcript/tablestore"
 )
@@ -75,7 +76,7 @@ func collect[T any](t *testing.T, rows iter.Seq2[T, error]) []T {
 // cleanDelivery is what a store holds after an undisturbed Put.
 func cleanDelivery(t *testing.T, records []transcript.Record) content {
 	t.Helper()
-	_, connection := newAccount(t)
+	_, connection := emulator.Account(t)
 	store := open(t, connection, tablestore.Options{})
 	mustPut(t, store, records...)
 	return readAll(t, store, records)
@@ -97,44 +98,52 @@ func wantSame(t *testing.T, got, want content) {
 }
 
 func TestPutOutlivesFaults(t *testing.T) {
-	tests := map[string]fault{
-		"503 ServerBusy":                answer(http.StatusServiceUnavailable, `{"odata.error":{"code":"ServerBusy"}}`),
-		"500":                           answer(http.StatusInternalServerError, ""),
-		"429":                           answer(http.StatusTooManyRequests, ""),
-		"cut before it is read":         func(http.ResponseWriter, *http.Request, http.Handler) { panic(http.ErrAbortHandler) },
-		"cut after the commit":          cutAfterCommit,
-		"the answer breaks off":         breakOff,
-		"a time-out in the transaction": answerInTransaction(http.StatusInternalServerError, "OperationTimedOut", "0:Later."),
-		"an empty answer":               answer(http.StatusAccepted, ""),
-		"an answer of no transaction":   answer(http.StatusAccepted, "--x\r\n\r\n--x\r\n\r\n--x--"),
+	requests := map[string]tablestest.Fault{
+		"503 ServerBusy":        tablestest.Answer(http.StatusServiceUnavailable, `{"odata.error":{"code":"ServerBusy"}}`),
+		"500":                   tablestest.Answer(http.StatusInternalServerError, ""),
+		"429":                   tablestest.Answer(http.StatusTooManyRequests, ""),
+		"cut before it is read": tablestest.Cut,
+		"cut after the commit":  tablestest.CutAfterCommit,
+		"the answer breaks off": tablestest.BreakOff,
+	}
+	transactions := map[string]tablestest.Fault{
+		"a time-out in the transaction": tablestest.AnswerInTransaction(http.StatusInternalServerError, "OperationTimedOut", "0:Later."),
+		"an empty answer":               tablestest.Answer(http.StatusAccepted, ""),
+		"an answer of no transaction":   tablestest.Answer(http.StatusAccepted, "--x\r\n\r\n--x\r\n\r\n--x--"),
 	}
 	records := chatter(5, 3)
 	want := cleanDelivery(t, records)
-	for name, wrong := range tests {
-		t.Run(name, func(t *testing.T) {
-			proxy, through, _ := newProxy(t)
-			store := open(t, through, impatient(t))
+	outlive := func(transactionsOnly bool, wrong tablestest.Fault) func(*testing.T) {
+		return func(t *testing.T) {
+			proxy, through, _ := emulator.NewProxy(t)
+			store := open(t, through, tablestest.Impatient(t))
 			mustPut(t, store, chatter(1, 1)...) // the tables are there
-			proxy.failFirst(1, wrong)
+			proxy.FailFirst(1, transactionsOnly, wrong)
 			mustPut(t, store, records...)
-			proxy.failWhen(nil)
+			proxy.FailWhen(nil)
 			wantSame(t, readAll(t, store, records), want)
-		})
+		}
+	}
+	for name, wrong := range requests {
+		t.Run(name, outlive(false, wrong))
+	}
+	for name, wrong := range transactions {
+		t.Run(name, outlive(true, wrong))
 	}
 }
 
 func TestAServiceThatHangsIsCutAndTriedAgain(t *testing.T) {
-	proxy, through, _ := newProxy(t)
-	options := impatient(t)
+	proxy, through, _ := emulator.NewProxy(t)
+	options := tablestest.Impatient(t)
 	options.Retry.TryTimeout = 250 * time.Millisecond
 	store := open(t, through, options)
 	records := chatter(2, 2)
 	mustPut(t, store, records...)
 
-	proxy.failFirst(1, hang)
+	proxy.FailFirst(1, false, tablestest.Hang)
 	mustPut(t, store, records...)
 
-	proxy.failWhen(func(request) fault { return hang })
+	proxy.FailWhen(func(tablestest.Request) tablestest.Fault { return tablestest.Hang })
 	options.Retry.TryTimeout = 20 * time.Millisecond
 	_, err := open(t, through, options).Put(t.Context(), records)
 	if !errors.Is(err, context.DeadlineExceeded) {
@@ -146,11 +155,11 @@ func TestOnePartitionsFailureLeavesTheOthersStored(t *testing.T) {
 	records := chatter(12, 3)
 	want := cleanDelivery(t, records)
 	const failing = "conversation7"
-	proxy, through, _ := newProxy(t)
-	store := open(t, through, impatient(t))
-	proxy.failWhen(func(r request) fault {
-		if r.writes("messages") && strings.Contains(string(r.body), failing) {
-			return answer(http.StatusInternalServerError, "")
+	proxy, through, _ := emulator.NewProxy(t)
+	store := open(t, through, tablestest.Impatient(t))
+	proxy.FailWhen(func(r tablestest.Request) tablestest.Fault {
+		if r.Writes("messages") && strings.Contains(string(r.Body), failing) {
+			return tablestest.Answer(http.StatusInternalServerError, "")
 		}
 		return nil
 	})
@@ -172,18 +181,18 @@ func TestOnePartitionsFailureLeavesTheOthersStored(t *testing.T) {
 		t.Errorf("the index shows %d conversations, want the 11 that were stored", len(got.Index))
 	}
 
-	proxy.failWhen(nil)
+	proxy.FailWhen(nil)
 	mustPut(t, store, records...)
 	wantSame(t, readAll(t, store, records), want)
 }
 
 func TestTheIndexComesAfterTheMessages(t *testing.T) {
-	proxy, through, _ := newProxy(t)
-	store := open(t, through, impatient(t))
+	proxy, through, _ := emulator.NewProxy(t)
+	store := open(t, through, tablestest.Impatient(t))
 	records := chatter(3, 2)
-	proxy.failWhen(func(r request) fault {
-		if r.writes("conversations") {
-			return answer(http.StatusInternalServerError, "")
+	proxy.FailWhen(func(r tablestest.Request) tablestest.Fault {
+		if r.Writes("conversations") {
+			return tablestest.Answer(http.StatusInternalServerError, "")
 		}
 		return nil
 	})
@@ -194,23 +203,23 @@ func TestTheIndexComesAfterTheMessages(t *testing.T) {
 	if len(got.Activities["conversation2"]) != 2 || len(got.Index) != 0 {
 		t.Errorf("%d activities and %d rows of the index are stored, want 2 and 0", len(got.Activities["conversation2"]), len(got.Index))
 	}
-	proxy.failWhen(nil)
+	proxy.FailWhen(nil)
 	mustPut(t, store, records...)
 	wantSame(t, readAll(t, store, records), cleanDelivery(t, records))
 }
 
 func TestAServiceThatIsAwayIsNotAskedForEveryPartition(t *testing.T) {
-	proxy, through, _ := newProxy(t)
-	options := impatient(t)
+	proxy, through, _ := emulator.NewProxy(t)
+	options := tablestest.Impatient(t)
 	options.Parallelism = 4
 	store := open(t, through, options)
-	proxy.failWhen(func(request) fault { return answer(http.StatusServiceUnavailable, "") })
+	proxy.FailWhen(func(tablestest.Request) tablestest.Fault { return tablestest.Answer(http.StatusServiceUnavailable, "") })
 	_, err := store.Put(t.Context(), chatter(200, 1))
 	if err == nil {
 		t.Fatal("Put reports success although the service is away")
 	}
 	// Four are under way when the first four have failed.
-	if got, most := len(proxy.take()), 2*4*(1+3); got > most {
+	if got, most := len(proxy.Take()), 2*4*(1+3); got > most {
 		t.Errorf("%d requests, want at most %d", got, most)
 	}
 	if lines := strings.Count(err.Error(), "\n"); lines > 4 {
@@ -220,20 +229,20 @@ func TestAServiceThatIsAwayIsNotAskedForEveryPartition(t *testing.T) {
 
 func TestRowsTheServiceNeverTakesAreRefused(t *testing.T) {
 	const large = "turn 4"
-	tests := map[string]fault{
-		"413":                   answer(http.StatusRequestEntityTooLarge, ""),
-		"RequestBodyTooLarge":   answer(http.StatusRequestEntityTooLarge, `{"odata.error":{"code":"RequestBodyTooLarge"}}`),
-		"EntityTooLarge":        answerInTransaction(http.StatusBadRequest, "EntityTooLarge", "3:No."),
-		"PropertyValueTooLarge": answerInTransaction(http.StatusBadRequest, "PropertyValueTooLarge", "3:No."),
-		"alone: EntityTooLarge": answer(http.StatusBadRequest, `{"odata.error":{"code":"EntityTooLarge"}}`),
+	tests := map[string]tablestest.Fault{
+		"413":                   tablestest.Answer(http.StatusRequestEntityTooLarge, ""),
+		"RequestBodyTooLarge":   tablestest.Answer(http.StatusRequestEntityTooLarge, `{"odata.error":{"code":"RequestBodyTooLarge"}}`),
+		"EntityTooLarge":        tablestest.AnswerInTransaction(http.StatusBadRequest, "EntityTooLarge", "3:No."),
+		"PropertyValueTooLarge": tablestest.AnswerInTransaction(http.StatusBadRequest, "PropertyValueTooLarge", "3:No."),
+		"alone: EntityTooLarge": tablestest.Answer(http.StatusBadRequest, `{"odata.error":{"code":"EntityTooLarge"}}`),
 	}
 	for name, wrong := range tests {
 		t.Run(name, func(t *testing.T) {
-			proxy, through, _ := newProxy(t)
-			store := open(t, through, impatient(t))
+			proxy, through, _ := emulator.NewProxy(t)
+			store := open(t, through, tablestest.Impatient(t))
 			records := chatter(2, 9)
-			proxy.failWhen(func(r request) fault {
-				if !r.writes("messages") || !strings.Contains(string(r.body), large) {
+			proxy.FailWhen(func(r tablestest.Request) tablestest.Fault {
+				if !r.Writes("messages") || !strings.Contains(string(r.Body), large) {
 					return nil
 				}
 				return wrong
@@ -257,12 +266,12 @@ func TestRowsTheServiceNeverTakesAreRefused(t *testing.T) {
 }
 
 func TestTheIndexDoesNotShowARefusedRecord(t *testing.T) {
-	proxy, through, _ := newProxy(t)
-	store := open(t, through, impatient(t))
+	proxy, through, _ := emulator.NewProxy(t)
+	store := open(t, through, tablestest.Impatient(t))
 	records := append(chatter(1, 2), message("alone", "1", noon(), "turn 1"))
-	proxy.failWhen(func(r request) fault {
-		if r.writes("messages") && strings.Contains(string(r.body), "turn 1") {
-			return answer(http.StatusRequestEntityTooLarge, "")
+	proxy.FailWhen(func(r tablestest.Request) tablestest.Fault {
+		if r.Writes("messages") && strings.Contains(string(r.Body), "turn 1") {
+			return tablestest.Answer(http.StatusRequestEntityTooLarge, "")
 		}
 		return nil
 	})
@@ -278,32 +287,32 @@ func TestTheIndexDoesNotShowARefusedRecord(t *testing.T) {
 
 // Cosmos DB takes less in one transaction than Table Storage does.
 func TestTransactionsTooLargeForTheServiceAreDivided(t *testing.T) {
-	proxy, through, _ := newProxy(t)
-	store := open(t, through, impatient(t))
+	proxy, through, _ := emulator.NewProxy(t)
+	store := open(t, through, tablestest.Impatient(t))
 	records := chatter(12, 25)
-	proxy.failWhen(func(r request) fault {
-		if len(r.body) > 6<<10 {
-			return answer(http.StatusRequestEntityTooLarge, "")
+	proxy.FailWhen(func(r tablestest.Request) tablestest.Fault {
+		if len(r.Body) > 6<<10 {
+			return tablestest.Answer(http.StatusRequestEntityTooLarge, "")
 		}
 		return nil
 	})
 	mustPut(t, store, records...)
-	proxy.failWhen(nil)
+	proxy.FailWhen(nil)
 	wantSame(t, readAll(t, store, records), cleanDelivery(t, records))
 }
 
 func TestErrorsTellNeitherAddressNorContent(t *testing.T) {
-	faults := map[string]fault{
-		"an answer that quotes": answer(http.StatusBadRequest, `{"odata.error":{"code":"InvalidInput","message":{"value":"turn 0"}}}`),
-		"a code of no kind":     answer(http.StatusBadRequest, `{"odata.error":{"code":"turn 0\nforged line"}}`),
-		"in a transaction":      answerInTransaction(http.StatusBadRequest, "InvalidInput", "0:turn 0"),
-		"no connection":         func(http.ResponseWriter, *http.Request, http.Handler) { panic(http.ErrAbortHandler) },
+	faults := map[string]tablestest.Fault{
+		"an answer that quotes": tablestest.Answer(http.StatusBadRequest, `{"odata.error":{"code":"InvalidInput","message":{"value":"turn 0"}}}`),
+		"a code of no kind":     tablestest.Answer(http.StatusBadRequest, `{"odata.error":{"code":"turn 0\nforged line"}}`),
+		"in a transaction":      tablestest.AnswerInTransaction(http.StatusBadRequest, "InvalidInput", "0:turn 0"),
+		"no connection":         tablestest.Cut,
 	}
 	for name, wrong := range faults {
 		t.Run(name, func(t *testing.T) {
-			proxy, through, _ := newProxy(t)
-			proxy.failWhen(func(request) fault { return wrong })
-			store := open(t, through, impatient(t))
+			proxy, through, _ := emulator.NewProxy(t)
+			proxy.FailWhen(func(tablestest.Request) tablestest.Fault { return wrong })
+			store := open(t, through, tablestest.Impatient(t))
 			_, err := store.Put(t.Context(), chatter(2, 2))
 			if err == nil {
 				t.Fatal("Put reports success")
@@ -324,9 +333,9 @@ func TestErrorsTellNeitherAddressNorContent(t *testing.T) {
 }
 
 func TestAnErrorSaysWhyThereIsNoConnection(t *testing.T) {
-	proxy, through, _ := newProxy(t)
+	proxy, through, _ := emulator.NewProxy(t)
 	proxy.Close()
-	_, err := open(t, through, impatient(t)).Put(t.Context(), chatter(1, 1))
+	_, err := open(t, through, tablestest.Impatient(t)).Put(t.Context(), chatter(1, 1))
 	if !errors.Is(err, syscall.ECONNREFUSED) || strings.Contains(err.Error(), "chatgate") {
 		t.Errorf("Put without a service returned %v", err)
 	}
@@ -334,13 +343,13 @@ func TestAnErrorSaysWhyThereIsNoConnection(t *testing.T) {
 
 func TestRequestsUnderWayAreBounded(t *testing.T) {
 	const bound = 3
-	proxy, through, _ := newProxy(t)
-	options := impatient(t)
+	proxy, through, _ := emulator.NewProxy(t)
+	options := tablestest.Impatient(t)
 	options.Parallelism = bound
 	store := open(t, through, options)
 	mustPut(t, store, chatter(1, 1)...)
 	var underWay, most atomic.Int64
-	proxy.failWhen(func(request) fault {
+	proxy.FailWhen(func(tablestest.Request) tablestest.Fault {
 		return func(w http.ResponseWriter, r *http.Request, service http.Handler) {
 			now := underWay.Add(1)
 			defer underWay.Add(-1)

@@ -4,69 +4,188 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"strings"
+	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
-	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
-
+	"chatgate/internal/tables"
 	"chatgate/internal/transcript"
 )
 
 // How many rows a query asks for at a time. The service would give 1,000, which
-// at 1 MiB each is too much to hold.
+// is right for keys alone; at 1 MiB each it is too much to hold.
 const (
-	pageOfActivities    = 100
+	pageOfActivities    = tables.FullRows
 	pageOfConversations = 250
+	pageOfKeys          = 1000
 )
 
 // Activities yields a conversation's records; see [transcript.Store]. They lack
 // User and Compressed, which only writing needs.
 func (s *Store) Activities(ctx context.Context, assistant, conversationID string) iter.Seq2[transcript.Record, error] {
-	filter := "PartitionKey eq " + literal(transcript.ConversationPartition(assistant, conversationID))
-	return query(ctx, s.messages, filter, pageOfActivities, decodeRecord)
+	filter := "PartitionKey eq " + tables.Quote(transcript.ConversationPartition(assistant, conversationID))
+	rows := s.messages.Query(ctx, tables.Query{Filter: filter, Page: pageOfActivities})
+	return tables.Decoded(rows, decodeFrom(messagesTable, decodeRecord))
 }
 
 // Conversations yields an assistant's rows of the index; see [transcript.Store].
 func (s *Store) Conversations(ctx context.Context, assistant string) iter.Seq2[transcript.Conversation, error] {
 	from, to := transcript.DayRange(assistant)
-	filter := "PartitionKey ge " + literal(from) + " and PartitionKey lt " + literal(to)
-	return query(ctx, s.index, filter, pageOfConversations, func(entity []byte) (transcript.Conversation, error) {
+	rows := s.index.Range(ctx, tables.Key{Partition: from}, tables.Key{Partition: to}, tables.Query{Page: pageOfConversations})
+	return tables.Decoded(rows, decodeFrom(conversationsTable, func(entity []byte) (transcript.Conversation, error) {
 		summary, err := decodeSummary(assistant, entity)
 		return summary.Conversation, err
-	})
+	}))
 }
 
-// literal quotes text for a filter, in which a quote is doubled.
-func literal(text string) string {
-	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
-}
-
-// query yields the rows that match filter, decoded, and stops after the first
-// error. A table that does not exist has no rows. A page without rows may have
-// another after it, because the service ends a page at a partition's border or
-// after five seconds, so only the continuation tells the end.
-func query[T any](ctx context.Context, from *table, filter string, page int32, decode func([]byte) (T, error)) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		var none T
-		pager := from.client.NewListEntitiesPager(&aztables.ListEntitiesOptions{Filter: &filter, Top: to.Ptr(page)})
-		for pager.More() {
-			rows, err := pager.NextPage(ctx)
-			if err = plain(err); isMissingTable(err) {
-				return
-			}
-			if err != nil {
-				yield(none, fmt.Errorf("reading table %s: %w", from.name, err))
-				return
-			}
-			for _, entity := range rows.Entities {
-				row, err := decode(entity)
-				if err != nil {
-					err = fmt.Errorf("reading table %s: %w", from.name, err)
-				}
-				if !yield(row, err) || err != nil {
-					return
-				}
-			}
+// decodeFrom says in the error of decode in which table the row is.
+func decodeFrom[T any](table string, decode func([]byte) (T, error)) func([]byte) (T, error) {
+	return func(entity []byte) (T, error) {
+		row, err := decode(entity)
+		if err != nil {
+			err = fmt.Errorf("reading table %s: %w", table, err)
 		}
+		return row, err
 	}
+}
+
+// Excerpt returns a part of a conversation; see [transcript.Archive].
+func (s *Store) Excerpt(ctx context.Context, assistant, key, after string, limit, maxBytes int) (transcript.Excerpt, error) {
+	if !transcript.ValidKey(key) {
+		return transcript.Excerpt{}, ctx.Err()
+	}
+	filter := "PartitionKey eq " + tables.Quote(transcript.KeyPartition(assistant, key))
+	if after != "" {
+		filter += " and RowKey gt " + tables.Quote(after)
+	}
+	rows := s.messages.Query(ctx, tables.Query{Filter: filter, Page: min(max(limit, 1)+1, pageOfActivities)})
+	var excerpt transcript.Excerpt
+	size := 0
+	for record, err := range tables.Decoded(rows, decodeFrom(messagesTable, decodeRecord)) {
+		if err != nil {
+			return transcript.Excerpt{}, err
+		}
+		size += len(record.Activity)
+		if count := len(excerpt.Records); count > 0 && (count >= limit || size > maxBytes) {
+			excerpt.Next = excerpt.Records[count-1].Key.Row
+			break
+		}
+		excerpt.Records = append(excerpt.Records, record)
+	}
+	return excerpt, nil
+}
+
+// Conversation returns what the index has of a conversation's newest day; see
+// [transcript.Archive]. Where it does not have that day yet, the newest activity
+// tells.
+func (s *Store) Conversation(ctx context.Context, assistant, key string) (transcript.Conversation, error) {
+	last, at, err := s.lastActivity(ctx, assistant, key)
+	if err != nil {
+		return transcript.Conversation{}, err
+	}
+	day := transcript.Key{Partition: transcript.DayPartition(assistant, at), Row: key}
+	row, err := s.readRow(ctx, assistant, day)
+	if err != nil {
+		return transcript.Conversation{}, fmt.Errorf("reading table %s: %w", conversationsTable, err)
+	}
+	if row.etag != "" {
+		return row.summary.Conversation, nil
+	}
+	return s.conversationOf(ctx, tables.Key{Partition: transcript.KeyPartition(assistant, key), Row: last})
+}
+
+// conversationOf returns what an activity tells of its conversation.
+func (s *Store) conversationOf(ctx context.Context, activity tables.Key) (transcript.Conversation, error) {
+	entity, etag, err := s.messages.Get(ctx, activity)
+	if err != nil {
+		return transcript.Conversation{}, fmt.Errorf("reading table %s: %w", messagesTable, err)
+	}
+	if etag == "" {
+		return transcript.Conversation{}, transcript.ErrNoConversation
+	}
+	record, err := decodeRecord(entity)
+	if err != nil {
+		return transcript.Conversation{}, fmt.Errorf("reading table %s: %w", messagesTable, err)
+	}
+	if isUser(record.Role, record.FromID) {
+		record.User = transcript.Party{ID: record.FromID, Name: record.FromName, Certainty: transcript.UserByID}
+	}
+	return transcript.Summarize([]transcript.Record{record})[0].Conversation, nil
+}
+
+// LastActivity returns when the newest activity was; see [transcript.Eraser]. It
+// goes through the keys of the conversation.
+func (s *Store) LastActivity(ctx context.Context, assistant, key string) (time.Time, error) {
+	_, at, err := s.lastActivity(ctx, assistant, key)
+	return at, err
+}
+
+// lastActivity returns the row key of the newest activity and its time, or
+// ErrNoConversation.
+func (s *Store) lastActivity(ctx context.Context, assistant, key string) (row string, at time.Time, err error) {
+	if !transcript.ValidKey(key) {
+		return "", time.Time{}, orNoConversation(ctx.Err())
+	}
+	for activity, err := range s.activityKeys(ctx, assistant, key, activitySpan{page: pageOfKeys}) {
+		if err != nil {
+			return "", time.Time{}, err
+		}
+		row, at = activity.row, activity.at
+	}
+	if row == "" {
+		return "", time.Time{}, transcript.ErrNoConversation
+	}
+	return row, at, nil
+}
+
+func orNoConversation(err error) error {
+	if err != nil {
+		return err
+	}
+	return transcript.ErrNoConversation
+}
+
+// activityKey is a row of table messages of which only the key is read.
+type activityKey struct {
+	row string
+	at  time.Time
+}
+
+// activitySpan says which keys of a conversation to read: the first limit of
+// those from one moment up to before another, each of which may be open, page at
+// a time.
+type activitySpan struct {
+	from, to time.Time
+	page     int
+}
+
+// activityKeys yields keys of a conversation in their order.
+func (s *Store) activityKeys(ctx context.Context, assistant, key string, span activitySpan) iter.Seq2[activityKey, error] {
+	filter := "PartitionKey eq " + tables.Quote(transcript.KeyPartition(assistant, key))
+	if row, ok := rowAt(span.from); ok {
+		filter += " and RowKey ge " + tables.Quote(row)
+	}
+	if row, ok := rowAt(span.to); ok {
+		filter += " and RowKey lt " + tables.Quote(row)
+	}
+	rows := s.messages.Query(ctx, tables.Query{Filter: filter, Columns: []string{"RowKey"}, Page: span.page})
+	return tables.Decoded(rows, decodeFrom(messagesTable, func(entity []byte) (activityKey, error) {
+		row, err := decodeKey(entity)
+		if err != nil {
+			return activityKey{}, err
+		}
+		at, ok := transcript.RowTime(row.RowKey)
+		if !ok {
+			return activityKey{}, errRow
+		}
+		return activityKey{row: row.RowKey, at: at}, nil
+	}))
+}
+
+// rowAt is where the activities of a moment begin in a partition of table
+// messages. There is no such place for the zero time and beyond the years that
+// row keys have.
+func rowAt(at time.Time) (row string, ok bool) {
+	if year := at.UTC().Year(); at.IsZero() || year < 0 || year > 9999 {
+		return "", false
+	}
+	return transcript.NewKey("", "", "", at).Row, true
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"chatgate/internal/standin/azurite"
+	"chatgate/internal/tables/tablestest"
 	"chatgate/internal/transcript"
 	"chatgate/internal/transcript/tablestore"
 )
@@ -74,7 +75,7 @@ func TestTrapAnEmptyPageCarriesAContinuation(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(map[string]any{"value": rows})
 	}))
 	defer service.Close()
-	store := open(t, "AccountName=a;AccountKey="+azurite.Key+";TableEndpoint="+service.URL, impatient(t))
+	store := open(t, "AccountName=a;AccountKey="+azurite.Key+";TableEndpoint="+service.URL, tablestest.Impatient(t))
 
 	var ids []string
 	for _, record := range collect(t, store.Activities(t.Context(), "bankx", "conversation")) {
@@ -90,7 +91,7 @@ func TestTrapAnEmptyPageCarriesAContinuation(t *testing.T) {
 
 // Filters are raw strings: a quote in a value would end it.
 func TestTrapQuotesInFilters(t *testing.T) {
-	_, connection := newAccount(t)
+	_, connection := emulator.Account(t)
 	store := open(t, connection, tablestore.Options{})
 	records := []transcript.Record{
 		message("it's", "1", noon(), "quoted"),
@@ -125,7 +126,7 @@ func TestRowsOfAnotherFormAreErrors(t *testing.T) {
 				_, _ = fmt.Fprintf(w, `{"value":[%s]}`, row)
 			}))
 			defer service.Close()
-			store := open(t, "AccountName=a;AccountKey="+azurite.Key+";TableEndpoint="+service.URL, impatient(t))
+			store := open(t, "AccountName=a;AccountKey="+azurite.Key+";TableEndpoint="+service.URL, tablestest.Impatient(t))
 			var readErr error
 			count := 0
 			for _, err := range store.Activities(t.Context(), "bankx", "conversation") {

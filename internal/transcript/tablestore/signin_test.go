@@ -24,6 +24,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"chatgate/internal/standin/azurite"
+	"chatgate/internal/tables/tablestest"
 	"chatgate/internal/transcript/tablestore"
 )
 
@@ -77,7 +78,7 @@ func TestProductionSignsInWithATokenOverHTTPS(t *testing.T) {
 
 func TestWithoutATokenNothingIsSent(t *testing.T) {
 	caller := &identity{fails: errors.New("quoting Entra")}
-	options := impatient(t)
+	options := tablestest.Impatient(t)
 	options.Transport = transport(func(*http.Request) (*http.Response, error) {
 		t.Error("a request was sent without a token")
 		return nil, errors.New("no network in this test")
@@ -96,7 +97,7 @@ func TestWithoutATokenNothingIsSent(t *testing.T) {
 // Cosmos DB for Table has an audience of its own.
 func TestCosmosDBIsAskedWithItsOwnToken(t *testing.T) {
 	caller := &identity{fails: errors.New("enough is known")}
-	options := impatient(t)
+	options := tablestest.Impatient(t)
 	store, err := tablestore.New("https://account.table.cosmos.azure.com", caller, &options)
 	if err != nil {
 		t.Fatal(err)

@@ -12,13 +12,15 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
+	"chatgate/internal/tables"
+	"chatgate/internal/tables/tablestest"
 	"chatgate/internal/transcript"
 	"chatgate/internal/transcript/tablestore"
 )
 
 // aztables reports every transaction that failed as status 202 without a code.
 func TestTrapAFailedTransactionHasStatus202AndNoCode(t *testing.T) {
-	_, connection := newAccount(t)
+	_, connection := emulator.Account(t)
 	client, err := aztables.NewServiceClientFromConnectionString(connection, bareOptions(t))
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +39,7 @@ func TestTrapAFailedTransactionHasStatus202AndNoCode(t *testing.T) {
 	if err != nil || len(refused) != 1 {
 		t.Fatalf("Put refused %d records with error %v, want one", len(refused), err)
 	}
-	var cause *tablestore.Error
+	var cause *tables.Error
 	if !errors.As(refused[0].Cause, &cause) || cause.StatusCode != http.StatusBadRequest || cause.Code != "PropertyValueTooLarge" {
 		t.Errorf("the cause is %v, want what the service said", refused[0].Cause)
 	}
@@ -46,8 +48,8 @@ func TestTrapAFailedTransactionHasStatus202AndNoCode(t *testing.T) {
 // Azurite takes transactions over several partitions, which Azure refuses, and
 // neither takes more than 100 rows, 4 MiB or a row twice.
 func TestTrapTransactionsKeepToTheLimits(t *testing.T) {
-	proxy, through, _ := newProxy(t)
-	store := open(t, through, impatient(t))
+	proxy, through, _ := emulator.NewProxy(t)
+	store := open(t, through, tablestest.Impatient(t))
 	records := chatter(3, 101)
 	records = append(records, message("twice", "1", noon(), "first"), message("twice", "1", noon(), "last"))
 	for i := range 13 { // <, > and & take six bytes each as aztables encodes them
@@ -61,15 +63,15 @@ func TestTrapTransactionsKeepToTheLimits(t *testing.T) {
 		t.Errorf("of two records with one key came back %d, want the last", len(got))
 	}
 	transactions, rows := 0, 0
-	for _, r := range proxy.take() {
-		if !strings.HasSuffix(r.path, "/$batch") {
+	for _, r := range proxy.Take() {
+		if !strings.HasSuffix(r.Path, "/$batch") {
 			continue
 		}
 		transactions++
-		if len(r.body) > 4<<20 {
-			t.Errorf("a transaction of %d bytes", len(r.body))
+		if len(r.Body) > 4<<20 {
+			t.Errorf("a transaction of %d bytes", len(r.Body))
 		}
-		rows += checkOperations(t, r.body)
+		rows += checkOperations(t, r.Body)
 	}
 	// conversation0…2 in two transactions each, markup in two or more.
 	if transactions < 3*2+2+1 || rows < 3*101+13+1 {
@@ -143,7 +145,7 @@ func TestMalformedConnectionStringsAreRefusedWithoutBeingQuoted(t *testing.T) {
 }
 
 func TestTablesAreCreatedAtFirstUse(t *testing.T) {
-	_, connection := newAccount(t)
+	_, connection := emulator.Account(t)
 	store := open(t, connection, tablestore.Options{})
 	if got := readAll(t, store, chatter(1, 1)); len(got.Index) != 0 || len(got.Activities["conversation0"]) != 0 {
 		t.Errorf("an account without tables holds %v", got)
@@ -155,11 +157,11 @@ func TestTablesAreCreatedAtFirstUse(t *testing.T) {
 
 // A table that was just deleted cannot be made again for a while.
 func TestATableThatIsBeingDeletedIsAnErrorThatMayPass(t *testing.T) {
-	proxy, through, _ := newProxy(t)
-	store := open(t, through, impatient(t))
-	proxy.failWhen(func(r request) fault {
-		if strings.HasSuffix(r.path, "/Tables") {
-			return answer(http.StatusConflict, `{"odata.error":{"code":"TableBeingDeleted"}}`)
+	proxy, through, _ := emulator.NewProxy(t)
+	store := open(t, through, tablestest.Impatient(t))
+	proxy.FailWhen(func(r tablestest.Request) tablestest.Fault {
+		if strings.HasSuffix(r.Path, "/Tables") {
+			return tablestest.Answer(http.StatusConflict, `{"odata.error":{"code":"TableBeingDeleted"}}`)
 		}
 		return nil
 	})
@@ -167,14 +169,14 @@ func TestATableThatIsBeingDeletedIsAnErrorThatMayPass(t *testing.T) {
 	if err == nil || len(refused) > 0 {
 		t.Errorf("Put refused %d records with error %v, want an error", len(refused), err)
 	}
-	proxy.failWhen(nil)
+	proxy.FailWhen(nil)
 	mustPut(t, store, chatter(2, 2)...)
 }
 
 // A full row takes a third more in JSON, by which Azurite measures rows that it
 // replaces.
 func TestTrapAFullRowIsStored(t *testing.T) {
-	_, connection := newAccount(t)
+	_, connection := emulator.Account(t)
 	store := open(t, connection, tablestore.Options{})
 	full := message("conversation", "full", noon(), "")
 	full.Activity, full.Compressed = fullActivity(t)

@@ -1,0 +1,50 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"chatgate/internal/invocation"
+	"chatgate/internal/problem"
+	"chatgate/internal/retention"
+)
+
+const (
+	// purgeTimeout and the time to read the host's few bytes together stay well
+	// below functionTimeout (5 minutes in host.json), at which the host kills the
+	// whole handler.
+	purgeTimeout = 4 * time.Minute
+	timerTimeout = 10 * time.Second
+)
+
+// Purger erases the conversations that are past their retention. It ends before
+// the deadline of ctx. Its error may be logged, and comes beside a report of what
+// was done all the same.
+type Purger interface {
+	Run(ctx context.Context, invocationID string) (retention.Report, error)
+}
+
+// purgeExpired answers the timer. The host does not repeat a run that failed; the
+// next one goes on where this one ended. So the answer to a failure serves only
+// those who watch.
+func (s *server) purgeExpired(x *exchange) error {
+	x.readWithin(timerTimeout)
+	timer, err := invocation.DecodeTimer(x.request.Body, "timer")
+	if err != nil {
+		return problem.New(problem.BadRequest, "This is not an invocation of "+x.event.function+" by the host.").Because(err)
+	}
+	x.bodyRead()
+	ctx, cancel := context.WithTimeout(x.request.Context(), purgeTimeout)
+	defer cancel()
+	report, err := s.Purger.Run(ctx, x.event.invocationID)
+	x.event.details = append(x.event.details, slog.Bool("pastDue", timer.PastDue), slog.Any("purge", report))
+	if err != nil {
+		return fmt.Errorf("purging expired conversations: %w", err)
+	}
+	if err := (invocation.Result{ReturnValue: report}).Write(x.writer); err != nil {
+		return fmt.Errorf("answering the host: %w", err)
+	}
+	return nil
+}

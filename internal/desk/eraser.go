@@ -1,0 +1,125 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/sync/errgroup"
+
+	"chatgate/internal/audit"
+	"chatgate/internal/problem"
+	"chatgate/internal/transcript"
+)
+
+// Eraser erases one assistant's conversations for one consultant, and shows them
+// the audit.
+type Eraser struct {
+	trail   trail
+	eraser  transcript.Eraser
+	timeout time.Duration
+}
+
+// Assistant is the id of the assistant, in lower case.
+func (e *Eraser) Assistant() string { return e.trail.entry.Assistant }
+
+// maxUserID is far above the ids of any channel. It bounds what an entry of the
+// audit holds.
+const maxUserID = 4 << 10
+
+// erasuresAtOnce bounds the conversations that are erased at the same time.
+const erasuresAtOnce = 8
+
+// Conversation erases a conversation. That there is none is a success, so that a
+// repeated request is one too.
+func (e *Eraser) Conversation(ctx context.Context, key string) error {
+	if !transcript.ValidKey(key) {
+		return noConversation()
+	}
+	ctx, cancel := e.unhurried(ctx)
+	defer cancel()
+	if err := e.trail.record(ctx, deed{action: audit.EraseConversation, key: key, count: 1}); err != nil {
+		return err
+	}
+	if err := e.eraser.Erase(ctx, e.Assistant(), key); err != nil {
+		return unfinished(err)
+	}
+	return nil
+}
+
+// User erases all conversations in which a user took part, and returns how many
+// there were. After an error what is erased stays erased; the request is to be
+// repeated.
+func (e *Eraser) User(ctx context.Context, userID string) (erased int, err error) {
+	if userID == "" || len(userID) > maxUserID || !utf8.ValidString(userID) {
+		return 0, problem.New(problem.BadRequest, fmt.Sprintf("The user's id must be UTF-8 text of 1 to %d bytes.", maxUserID))
+	}
+	ctx, cancel := e.unhurried(ctx)
+	defer cancel()
+	keys, err := e.eraser.UserConversations(ctx, e.Assistant(), userID)
+	if err != nil {
+		return 0, unfinished(err)
+	}
+	if err := e.trail.record(ctx, deed{action: audit.EraseUser, userID: userID, count: len(keys)}); err != nil {
+		return 0, err
+	}
+	return e.eraseAll(ctx, userID, keys)
+}
+
+// eraseAll erases conversations of a user until no further ones have appeared
+// meanwhile. A conversation is erased once: the user may be writing in it at
+// this moment, and what comes later is not part of what was to be erased.
+func (e *Eraser) eraseAll(ctx context.Context, userID string, keys []string) (int, error) {
+	erased := map[string]bool{}
+	for {
+		var group errgroup.Group
+		group.SetLimit(erasuresAtOnce)
+		before := len(erased)
+		for _, key := range keys {
+			if erased[key] {
+				continue
+			}
+			erased[key] = true
+			group.Go(func() error { return e.eraser.Erase(ctx, e.Assistant(), key) })
+		}
+		if err := group.Wait(); err != nil {
+			return 0, unfinished(err)
+		}
+		if len(erased) == before {
+			return len(erased), nil
+		}
+		var err error
+		if keys, err = e.eraser.UserConversations(ctx, e.Assistant(), userID); err != nil {
+			return 0, unfinished(err)
+		}
+	}
+}
+
+// Audit returns a page of the assistant's audit, newest first. after is the Next
+// of the page before, or empty. The page does not show its own reading.
+func (e *Eraser) Audit(ctx context.Context, after string, limit int) (audit.Page, error) {
+	page, err := e.trail.ledger.Page(ctx, e.Assistant(), after, limit)
+	if errors.Is(err, audit.ErrNext) {
+		return audit.Page{}, problem.New(problem.BadRequest, "The cursor is not one of the audit. Leave it out to begin with the newest entry.")
+	}
+	if err != nil {
+		return audit.Page{}, unavailable("reading the audit", err)
+	}
+	if err := e.trail.record(ctx, deed{action: audit.ReadAudit, count: len(page.Entries)}); err != nil {
+		return audit.Page{}, err
+	}
+	return page, nil
+}
+
+// unhurried is the context of an erasure: it goes on although the browser that
+// asked for it has gone, but not for ever.
+func (e *Eraser) unhurried(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), e.timeout)
+}
+
+func unfinished(err error) error {
+	return problem.New(problem.StoreUnavailable, "Not everything could be erased yet. Repeat the request: what is erased stays erased.").
+		Because(fmt.Errorf("erasing: %w", err))
+}

@@ -1,0 +1,149 @@
+package filestore
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"chatgate/internal/transcript"
+)
+
+// Erase implements [transcript.Eraser]. It erases in one transaction, and so
+// leaves nothing unfinished. The file's pages are used again but not
+// overwritten: its bytes may hold what was erased for a while.
+func (s *Store) Erase(ctx context.Context, assistant, key string) error {
+	if !transcript.ValidKey(key) {
+		return ctx.Err()
+	}
+	return s.update(ctx, func(tx *bbolt.Tx) error {
+		partition := transcript.KeyPartition(assistant, key)
+		all := func([]byte) bool { return true }
+		if err := deleteRows(tx, messages, partition+rowMark, partition+afterRowMark, all); err != nil {
+			return err
+		}
+		from, to := transcript.DayRange(assistant)
+		return deleteRows(tx, conversations, from, to, func(row []byte) bool {
+			return bytes.HasSuffix(row, []byte(rowMark+key))
+		})
+	})
+}
+
+// deleteRows deletes the rows of a bucket from key from up to before key to
+// whose key is one of those meant.
+func deleteRows(tx *bbolt.Tx, bucket, from, to string, isMeant func(key []byte) bool) error {
+	table := tx.Bucket([]byte(bucket))
+	if table == nil {
+		return nil
+	}
+	var meant [][]byte // found first: deleting moves a cursor
+	cursor := table.Cursor()
+	for key, _ := cursor.Seek([]byte(from)); key != nil && string(key) < to; key, _ = cursor.Next() {
+		if isMeant(key) {
+			meant = append(meant, bytes.Clone(key))
+		}
+	}
+	for _, key := range meant {
+		if err := table.Delete(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// UserConversations implements [transcript.Eraser]. It goes through the
+// assistant's index.
+func (s *Store) UserConversations(ctx context.Context, assistant, userID string) ([]string, error) {
+	user := transcript.UserPart(userID)
+	var keys []string
+	for summary, err := range s.days(ctx, assistant) {
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(summary.Users, user) {
+			keys = append(keys, summary.Key.Row)
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys), nil
+}
+
+// Unfinished implements [transcript.Eraser]. There are none.
+func (s *Store) Unfinished(ctx context.Context, _ string) ([]string, error) {
+	return nil, ctx.Err()
+}
+
+// Expired implements [transcript.Eraser].
+func (s *Store) Expired(ctx context.Context, assistant string, before time.Time, after string, limit int) ([]transcript.DayRow, error) {
+	from, to := transcript.DayRange(assistant)
+	if day, ok := transcript.ParseDayPlace(assistant, after); ok {
+		from = string(bucketKey(day)) + afterKey
+	}
+	var days []transcript.DayRow
+	for summary, err := range read(ctx, s, conversations, from, to, decodeSummary) {
+		if err != nil {
+			return nil, err
+		}
+		const length = 24 * time.Hour
+		day := summary.LastActivityAt.UTC().Truncate(length)
+		if day.Add(length).After(before) {
+			continue
+		}
+		days = append(days, transcript.DayRow{Key: summary.Key.Row, Day: day, Place: transcript.DayPlace(summary.Key)})
+		if len(days) >= limit {
+			break
+		}
+	}
+	return days, nil
+}
+
+// LastActivity implements [transcript.Eraser].
+func (s *Store) LastActivity(ctx context.Context, assistant, key string) (at time.Time, err error) {
+	if !transcript.ValidKey(key) {
+		return time.Time{}, cmp.Or(ctx.Err(), transcript.ErrNoConversation)
+	}
+	partition := transcript.KeyPartition(assistant, key)
+	row, err := s.lastKey(ctx, messages, partition+rowMark, partition+afterRowMark)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if row == "" {
+		return time.Time{}, transcript.ErrNoConversation
+	}
+	at, ok := transcript.RowTime(strings.TrimPrefix(row, partition+rowMark))
+	if !ok {
+		return time.Time{}, errors.New("reading a record: there is no time in its key")
+	}
+	return at, nil
+}
+
+// Bookmark implements [transcript.Eraser].
+func (s *Store) Bookmark(ctx context.Context, assistant string) (place string, err error) {
+	err = s.view(ctx, func(tx *bbolt.Tx) error {
+		if table := tx.Bucket([]byte(bookmarks)); table != nil {
+			place = string(table.Get([]byte(transcript.AssistantPart(assistant))))
+		}
+		return nil
+	})
+	return place, err
+}
+
+// SetBookmark implements [transcript.Eraser].
+func (s *Store) SetBookmark(ctx context.Context, assistant, place string) error {
+	return s.update(ctx, func(tx *bbolt.Tx) error {
+		table, err := tx.CreateBucketIfNotExists([]byte(bookmarks))
+		if err != nil {
+			return err
+		}
+		key := []byte(transcript.AssistantPart(assistant))
+		if place == "" {
+			return table.Delete(key)
+		}
+		return table.Put(key, []byte(place))
+	})
+}

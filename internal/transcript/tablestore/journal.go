@@ -1,0 +1,130 @@
+package tablestore
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+
+	"chatgate/internal/tables"
+	"chatgate/internal/transcript"
+)
+
+// maxJournal is how many days a journal holds, so that it fits a property: each
+// takes 64 of 32 K characters at the most.
+const maxJournal = 250
+
+// window is a day of a conversation, from its first to its last activity. Rows
+// of table recent, also forgotten ones, lie in it.
+type window struct {
+	From, To time.Time
+}
+
+// widen makes the window hold a moment of its day.
+func (w *window) widen(at time.Time) {
+	if at.Before(w.From) {
+		w.From = at
+	}
+	if at.After(w.To) {
+		w.To = at
+	}
+}
+
+// contains reports whether a moment lies between the first and the last
+// activity.
+func (w *window) contains(at time.Time) bool {
+	return !at.Before(w.From) && !at.After(w.To)
+}
+
+// journal is a row of table erasures: the days of a conversation whose rows are
+// being erased, in order. It is written before the first of them goes, since it
+// is the activities that tell the days, and removed when all are gone.
+type journal struct {
+	days []window
+	// etag is that of the row, or empty where there is none.
+	etag azcore.ETag
+}
+
+func journalKey(assistant, conversationKey string) tables.Key {
+	return tables.Key{Partition: transcript.AssistantPart(assistant), Row: journalPrefix + conversationKey}
+}
+
+func (s *Store) readJournal(ctx context.Context, key tables.Key) (journal, error) {
+	entity, etag, err := s.erasures.Get(ctx, key)
+	if err != nil || etag == "" {
+		return journal{}, err
+	}
+	days, err := decodeJournal(entity)
+	if err != nil {
+		return journal{}, fmt.Errorf("reading table %s: %w", erasuresTable, err)
+	}
+	return journal{days: days, etag: etag}, nil
+}
+
+// writeJournal puts a journal in place of what was there, if that had etag. It
+// returns what is there then: after a conflict another erasure's.
+func (s *Store) writeJournal(ctx context.Context, key tables.Key, days []window, etag azcore.ETag) (journal, error) {
+	entity := encodeJournal(key, days)
+	operation := s.erasures.Insert(key, entity)
+	if etag != "" {
+		operation = s.erasures.Replace(key, entity, etag)
+	}
+	etags, err := s.erasures.Commit(ctx, []tables.Operation{operation})
+	if err != nil && !tables.IsConflict(err) {
+		return journal{}, err
+	}
+	if len(etags) == 0 {
+		return s.readJournal(ctx, key)
+	}
+	return journal{days: days, etag: etags[0]}, nil
+}
+
+func encodeJournal(key tables.Key, days []window) []byte {
+	list := make([]string, len(days))
+	for i, day := range days {
+		list[i] = day.From.UTC().Format(time.RFC3339Nano) + "/" + day.To.UTC().Format(time.RFC3339Nano)
+	}
+	e := tables.NewEntity(key, 64*len(days))
+	e.Text("Days", textOf(list))
+	return e.JSON()
+}
+
+func decodeJournal(entity []byte) ([]window, error) {
+	var row struct{ Days string }
+	var list []string
+	if json.Unmarshal(entity, &row) != nil || json.Unmarshal([]byte(row.Days), &list) != nil {
+		return nil, errRow
+	}
+	days := make([]window, len(list))
+	for i, text := range list {
+		var err error
+		if days[i], err = parseWindow(text); err != nil {
+			return nil, err
+		}
+	}
+	return days, nil
+}
+
+// parseWindow reads two moments of one day, the earlier first.
+func parseWindow(text string) (window, error) {
+	var day window
+	const parts = 2
+	moments := strings.SplitN(text, "/", parts)
+	if len(moments) != parts {
+		return window{}, errRow
+	}
+	for i, moment := range []*time.Time{&day.From, &day.To} {
+		at, err := time.Parse(time.RFC3339Nano, moments[i])
+		if err != nil {
+			return window{}, errRow
+		}
+		*moment = at.UTC()
+	}
+	if day.To.Before(day.From) || !day.To.Before(nextDay(day.From)) {
+		return window{}, errRow
+	}
+	return day, nil
+}
