@@ -11,8 +11,8 @@ export class Subject {
     this.#kept = kept;
   }
 
-  subscribe(observerOrNext) {
-    const observer = typeof observerOrNext === 'function' ? { next: observerOrNext } : observerOrNext;
+  subscribe(observerOrNext, error) {
+    const observer = asObserver(observerOrNext, error);
     this.#kept.forEach((value) => observer.next?.(value));
     this.#observers.add(observer);
     return { unsubscribe: () => this.#observers.delete(observer) };
@@ -34,17 +34,22 @@ export class Subject {
   }
 }
 
+/** Both forms in which one subscribes: Web Chat hands over functions at times. */
+const asObserver = (observerOrNext, error) =>
+  typeof observerOrNext === 'function' ? { next: observerOrNext, error } : observerOrNext;
+
 /** An observable of the one value of a promise, made when someone subscribes. */
 export function fromPromise(run) {
   return {
-    subscribe(observer) {
+    subscribe(observerOrNext, error) {
+      const observer = asObserver(observerOrNext, error);
       let isOpen = true;
       const next = (value) => {
         if (!isOpen) return;
         observer.next?.(value);
         observer.complete?.();
       };
-      run().then(next, (error) => isOpen && observer.error?.(error));
+      run().then(next, (reason) => isOpen && observer.error?.(reason));
       return { unsubscribe: () => (isOpen = false) };
     }
   };

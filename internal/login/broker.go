@@ -91,11 +91,11 @@ func conversationKey(binding Binding) Key {
 
 // hintKey is the row of a hint: nobody who reads the table learns the hint.
 func (b *Broker) hintKey(ctx context.Context, binding Binding, hint string) (Key, error) {
-	print, err := b.sealer.Fingerprint(ctx, "hint "+binding.Assistant, strings.ToLower(strings.TrimSpace(hint)))
+	fingerprint, err := b.sealer.Fingerprint(ctx, "hint "+binding.Assistant, strings.ToLower(strings.TrimSpace(hint)))
 	if err != nil {
 		return Key{}, fmt.Errorf("hiding the hint: %w", err)
 	}
-	return Key{Partition: binding.Assistant, Row: "h." + print}, nil
+	return Key{Partition: binding.Assistant, Row: "h." + fingerprint}, nil
 }
 
 // codeAlphabet has no letter or digit that is taken for another, and no vowels,

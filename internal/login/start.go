@@ -76,6 +76,7 @@ func (b *Broker) begin(ctx context.Context, r reservation, begun Begun) (Started
 	row := r.row
 	row.State, row.ExpiresAt, row.Interval, row.NotBefore = Waits, now.Add(life), interval, now.Add(interval)
 	if _, err := b.attempts.Save(ctx, conversationKey(r.request.Binding), row, r.etag); err != nil {
+		b.giveUp(ctx, r.request.Binding, digestOf(r.id)) // nobody holds the handle
 		return Started{}, b.storeFailure(err)
 	}
 	started := Started{Login: login, BindingCode: r.request.BindingCode, SignInLink: begun.SignInLink, ExpiresIn: life, Interval: interval}
@@ -169,7 +170,7 @@ func (b *Broker) giveUp(ctx context.Context, binding Binding, digest string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveUpTimeout)
 	defer cancel()
 	_ = b.change(ctx, conversationKey(binding), func(row *Row) bool {
-		if row.Attempt != digest || row.State != Starting {
+		if row.Attempt != digest || row.State != Starting && row.State != Waits {
 			return false
 		}
 		row.State = Failed

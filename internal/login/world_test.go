@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -206,7 +205,7 @@ func (w *world) approved() login.Issued {
 func (w *world) used(binding login.Binding, token redacted.Text) (string, error) {
 	var plain string
 	err := w.other.Use(w.t.Context(), binding.Assistant, binding.ConversationID, token, func(b secretly.Bytes) error {
-		plain = fmt.Sprintf("%s", []byte(b))
+		plain = string(b)
 		return nil
 	})
 	return plain, err

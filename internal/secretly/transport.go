@@ -154,7 +154,10 @@ func (t *Transport) exchange(connection net.Conn, req *http.Request, viaProxy bo
 	if err != nil {
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
-	return answer, t.readWhole(answer)
+	if err := t.readWhole(answer); err != nil {
+		return nil, err // net/http prints a line where there is an answer beside it
+	}
+	return answer, nil
 }
 
 func (t *Transport) readWhole(answer *http.Response) error {

@@ -47,6 +47,28 @@ func (w *writer) WriteByte(c byte) error {
 	return err
 }
 
+// ReadFrom implements [io.ReaderFrom], so that no body passes through one of the
+// buffers that net/http keeps for all requests: they are not erased.
+func (w *writer) ReadFrom(from io.Reader) (int64, error) {
+	var total int64
+	for {
+		if len(w.buf) == cap(w.buf) {
+			if err := w.Flush(); err != nil {
+				return total, err
+			}
+		}
+		n, err := from.Read(w.buf[len(w.buf):cap(w.buf)])
+		w.buf = w.buf[:len(w.buf)+n]
+		total += int64(n)
+		if errors.Is(err, io.EOF) {
+			return total, nil
+		}
+		if err != nil {
+			return total, fmt.Errorf("reading what is to be sent: %w", err)
+		}
+	}
+}
+
 // Flush sends what is in the buffer.
 func (w *writer) Flush() error {
 	_, err := w.to.Write(w.buf)

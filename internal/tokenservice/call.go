@@ -41,7 +41,13 @@ func hasStatus(err error, statuses ...int) bool {
 // mayPass marks refusals that come again whenever one asks.
 func mayPass(err error) error {
 	var refused *statusError
-	if errors.As(err, &refused) && refused.status < http.StatusInternalServerError && refused.status != http.StatusTooManyRequests {
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch {
+	case refused.status == http.StatusRequestTimeout, refused.status == http.StatusTooManyRequests:
+		return err
+	case refused.status < http.StatusInternalServerError, refused.status == http.StatusNotImplemented:
 		return fmt.Errorf("%w: %w", login.ErrRefused, err)
 	}
 	return err

@@ -163,8 +163,8 @@ func (c *Client) token(ctx context.Context, binding login.Binding, connection, c
 		query.Set("code", code)
 	}
 	var answer struct {
-		Token      string    `json:"token"`
-		Expiration time.Time `json:"expiration"`
+		Token      string `json:"token"`
+		Expiration string `json:"expiration"`
 	}
 	err = c.call(ctx, http.MethodGet, "/api/usertoken/GetToken", query, &answer)
 	if hasStatus(err, http.StatusNotFound) || err == nil && answer.Token == "" {
@@ -179,12 +179,15 @@ func (c *Client) token(ctx context.Context, binding login.Binding, connection, c
 }
 
 // left is what remains of a token's life; 0, which is none given, where the
-// service does not tell.
-func (c *Client) left(until time.Time) time.Duration {
-	if until.IsZero() {
-		return 0
+// service does not tell or in no form that is known: it promises ISO 8601, of
+// which its own example has no seconds.
+func (c *Client) left(expiration string) time.Duration {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04Z07:00"} {
+		if until, err := time.Parse(layout, expiration); err == nil && !until.IsZero() {
+			return max(time.Second, until.Sub(c.options.Now()))
+		}
 	}
-	return max(time.Second, until.Sub(c.options.Now()))
+	return 0
 }
 
 // SignOut makes the service forget the user's token.
