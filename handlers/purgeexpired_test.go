@@ -184,7 +184,7 @@ func TestTheTimerAsDeclared(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{"bindings": []any{map[string]any{
-		"type": "timerTrigger", "direction": "in", "name": "timer", "schedule": "0 17 2 * * *", "useMonitor": true,
+		"type": "timerTrigger", "direction": "in", "name": "timer", "schedule": "0 17 * * * *", "useMonitor": true,
 	}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

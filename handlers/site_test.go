@@ -1,6 +1,8 @@
 package handlers_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,7 +12,11 @@ import (
 
 func startSite(t *testing.T) *world {
 	t.Helper()
-	pages, err := handlers.Pages(handlers.PageOptions{WebChatURL: "/local/webchat.js", DirectLineEndpoints: []string{"https://directline.botframework.com/v3/directline"}})
+	pages, err := handlers.Pages(handlers.PageOptions{
+		WebChatURL:          "/local/webchat.js",
+		DirectLineEndpoints: []string{"https://directline.botframework.com/v3/directline"},
+		Authority:           "https://login.microsoftonline.com",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,6 +37,13 @@ func TestSite(t *testing.T) {
 		"/api/site/chat/":           {200, "text/html; charset=utf-8", "/local/webchat.js"},
 		"/api/site/chat":            {308, "", ""},
 		"/api/site/chat/chat.js":    {200, "text/javascript; charset=utf-8", ""},
+		"/api/site/desk/":           {200, "text/html; charset=utf-8", "desk.js"},
+		"/api/site/Desk":            {308, "", ""},
+		"/api/site/desk/desk.js":    {200, "text/javascript; charset=utf-8", ""},
+		"/api/site/desk/desk.css":   {200, "text/css; charset=utf-8", ""},
+		"/api/site/desk/icon.svg":   {200, "image/svg+xml", "<svg"},
+		"/api/site/desk/msal.json":  {404, "application/problem+json", "not_found"},
+		"/api/site/desk/lib":        {404, "application/problem+json", "not_found"},
 		"/api/site/":                {404, "application/problem+json", "not_found"},
 		"/api/site/web.go":          {404, "application/problem+json", "not_found"},
 		"/api/site/chat/index.html": {404, "application/problem+json", "not_found"},
@@ -83,6 +96,93 @@ func TestDocumentsHaveAStrictPolicy(t *testing.T) {
 	}
 	if response.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Error("the document is readable by other origins")
+	}
+}
+
+// What a message brings cannot run on the service desk's page, no window of
+// another page reaches it, and no other server hears of a conversation's address.
+func TestTheServiceDeskIsSealedOff(t *testing.T) {
+	w := startSite(t)
+	response, _ := send(t, w.request(t, http.MethodGet, "/api/site/desk/", ""))
+	h := response.Header
+	for name, want := range map[string]string{
+		"Referrer-Policy":              "no-referrer",
+		"Cross-Origin-Opener-Policy":   "same-origin",
+		"Cross-Origin-Resource-Policy": "same-origin",
+		"Access-Control-Allow-Origin":  "",
+		"Cache-Control":                "no-cache",
+		"X-Content-Type-Options":       "nosniff",
+	} {
+		if got := h.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	policy := h.Get("Content-Security-Policy")
+	for _, directive := range []string{"script-src 'self'; ", "connect-src 'self' https://login.microsoftonline.com; ", "frame-ancestors 'none'; "} {
+		if !strings.Contains(policy, directive) {
+			t.Errorf("Content-Security-Policy: %s", policy)
+		}
+	}
+}
+
+func TestScriptsOfTheServiceDeskAreForItsPageOnly(t *testing.T) {
+	w := startSite(t)
+	response, _ := send(t, w.request(t, http.MethodGet, "/api/site/desk/api.js", "", "Origin", foreign))
+	if got := response.Header.Get("Access-Control-Allow-Origin"); got != "" {
+		t.Errorf("Access-Control-Allow-Origin: %q", got)
+	}
+	if got := response.Header.Get("Cross-Origin-Resource-Policy"); got != "same-origin" {
+		t.Errorf("Cross-Origin-Resource-Policy: %q", got)
+	}
+}
+
+// startCompressed serves one file that is kept compressed.
+func startCompressed(t *testing.T, content string) *world {
+	t.Helper()
+	var body bytes.Buffer
+	writer := gzip.NewWriter(&body)
+	if _, err := writer.Write([]byte(content)); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	page := handlers.Page{Path: "lib.js", ContentType: "text/javascript", Body: body.Bytes(), Compressed: true, ETag: `"tag"`}
+	return start(t, func(c *handlers.Config) { c.Pages = []handlers.Page{page} })
+}
+
+func TestCompressedFilesAreForEverybody(t *testing.T) {
+	content := strings.Repeat("msal ", 1000)
+	w := startCompressed(t, content)
+	for accept, compressed := range map[string]bool{
+		"gzip":                          true,
+		"gzip, deflate, br":             true,
+		"br;q=1.0, GZIP;q=0.5":          true,
+		"*":                             true,
+		"x-gzip":                        true,
+		"br, *;q=0.1":                   true,
+		"identity":                      false,
+		"gzip;q=0":                      false,
+		"gzip; q=0.000":                 false,
+		"*, gzip;q=0":                   false,
+		"*;q=0":                         false,
+		"gzipped":                       false,
+		"br":                            false,
+		"gzip;q=none":                   false,
+		"deflate, gzip ; q=1 ,identity": true,
+	} {
+		// A value of one's own keeps the client from asking for gzip, and from
+		// decompressing what comes.
+		response, body := send(t, w.request(t, http.MethodGet, "/api/site/lib.js", "", "Accept-Encoding", accept))
+		if got := response.Header.Get("Content-Encoding") == "gzip"; got != compressed || response.Header.Get("Vary") != "Accept-Encoding" {
+			t.Errorf("Accept-Encoding: %s: answered with %v", accept, response.Header)
+		}
+		if got := response.Header.Get("ETag"); (got == `"tag"`) != compressed {
+			t.Errorf("Accept-Encoding: %s: ETag %s, but each form has its own", accept, got)
+		}
+		if compressed == (string(body) == content) {
+			t.Errorf("Accept-Encoding: %s: %d bytes", accept, len(body))
+		}
 	}
 }
 

@@ -1,8 +1,12 @@
 package web_test
 
 import (
+	"compress/gzip"
 	"crypto/sha512"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -42,10 +46,13 @@ func read(t *testing.T, name string) string {
 
 func TestOnlyWhatBrowsersLoadIsEmbedded(t *testing.T) {
 	t.Parallel()
-	kinds := []string{".js", ".css", ".json", ".html"}
+	kinds := []string{".js", ".css", ".json", ".html", ".svg", ".txt", ".gz"}
 	for _, name := range served(t) {
 		if !slices.Contains(kinds, path.Ext(name)) || strings.Contains(name, "test") {
 			t.Errorf("%s is embedded", name)
+		}
+		if ext := path.Ext(name); (ext == ".gz" || ext == ".txt") && path.Dir(name) != "desk/lib" {
+			t.Errorf("%s is embedded outside desk/lib", name)
 		}
 		if name != strings.ToLower(name) {
 			t.Errorf("%s: addresses are matched ignoring case, so names are in lower case", name)
@@ -74,6 +81,23 @@ func TestEveryImportIsEmbedded(t *testing.T) {
 	}
 }
 
+// Modules import each other many levels deep. Those that the page does not name
+// are asked for one level after the other.
+func TestTheDeskNamesAllItsModules(t *testing.T) {
+	t.Parallel()
+	page := read(t, "desk/index.html")
+	for _, name := range served(t) {
+		if path.Dir(name) == "desk" && path.Ext(name) == ".js" && !strings.Contains(page, `"`+path.Base(name)+`"`) {
+			t.Errorf("desk/index.html does not name %s", name)
+		}
+	}
+	for _, match := range regexp.MustCompile(`href="([a-z]+\.(?:js|css))"`).FindAllStringSubmatch(page, -1) {
+		if _, err := fs.Stat(web.Files, "desk/"+match[1]); err != nil {
+			t.Errorf("desk/index.html names %s: %v", match[1], err)
+		}
+	}
+}
+
 // Strict policies refuse inline scripts, event handlers and styles.
 func TestPagesHaveNothingInline(t *testing.T) {
 	t.Parallel()
@@ -90,8 +114,11 @@ func TestPagesHaveNothingInline(t *testing.T) {
 
 func TestScriptsNeedNoEval(t *testing.T) {
 	t.Parallel()
-	eval := regexp.MustCompile(`\beval\(|new Function\(|innerHTML|document\.write`)
+	eval := regexp.MustCompile(`\beval\(|new Function\(|(inner|outer)HTML|insertAdjacentHTML|createContextualFragment|DOMParser|setHTML|srcdoc|document\.write`)
 	for _, name := range served(t) {
+		if path.Ext(name) == ".gz" {
+			continue
+		}
 		if found := eval.FindString(read(t, name)); found != "" {
 			t.Errorf("%s uses %s", name, found)
 		}
@@ -118,6 +145,71 @@ func TestThePinnedHashIsTheFetchedFiles(t *testing.T) {
 	sum := sha512.Sum384(file)
 	if got := "sha384-" + base64.StdEncoding.EncodeToString(sum[:]); got != bundle.Integrity {
 		t.Errorf("the cached bundle hashes to %s, pinned is %s", got, bundle.Integrity)
+	}
+}
+
+func TestTheSignInLibraryIsThePinnedOne(t *testing.T) {
+	t.Parallel()
+	file, err := web.Files.Open("desk/lib/msal-browser.min.js.gz")
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("MSAL is not in the tree; scripts/fetch-msal.sh puts it there")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	library, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha512.New384()
+	if _, err := io.Copy(sum, library); err != nil {
+		t.Fatal(err)
+	}
+	var pin struct{ Version, Integrity string }
+	text, err := os.ReadFile(filepath.Join("desk", "msal.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &pin); err != nil {
+		t.Fatal(err)
+	}
+	if got := "sha384-" + base64.StdEncoding.EncodeToString(sum.Sum(nil)); got != pin.Integrity {
+		t.Errorf("the embedded library hashes to %s, pinned is %s", got, pin.Integrity)
+	}
+}
+
+func TestDeskSecurityPolicy(t *testing.T) {
+	t.Parallel()
+	for authority, want := range map[string]string{
+		"https://login.microsoftonline.com":   "connect-src 'self' https://login.microsoftonline.com",
+		"https://login.microsoftonline.us":    "connect-src 'self' https://login.microsoftonline.us",
+		"http://localhost:7071/local/entra":   "connect-src 'self' http://localhost:7071",
+		"https://login.microsoftonline.com/x": "connect-src 'self' https://login.microsoftonline.com",
+		"":                                    "connect-src 'self'",
+	} {
+		policy, err := web.DeskSecurityPolicy(authority)
+		if err != nil {
+			t.Fatal(err)
+		}
+		directives := strings.Split(policy, "; ")
+		for _, want := range []string{
+			want, "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "base-uri 'none'", "form-action 'none'",
+			"frame-ancestors 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'",
+		} {
+			if !slices.Contains(directives, want) {
+				t.Errorf("authority %q: %s\nhas no directive %s", authority, policy, want)
+			}
+		}
+	}
+}
+
+func TestDeskSecurityPolicyTakesNoOtherAuthority(t *testing.T) {
+	t.Parallel()
+	for _, authority := range []string{"javascript:alert(1)", "https://a.example;script-src *", "https://a.example,*", "ftp://a.example", "https://%zz"} {
+		if policy, err := web.DeskSecurityPolicy(authority); err == nil {
+			t.Errorf("%q gives %s", authority, policy)
+		}
 	}
 }
 

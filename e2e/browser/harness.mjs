@@ -35,21 +35,30 @@ export const INPUT = '[data-id="webchat-sendbox-input"]';
 /**
  * Starts the browser and the server for the tests of a file.
  *
+ * @param {(suite: object) => Promise<void | (() => Promise<void>)>} [prepare]
+ *   what else the tests need, and how to clear it away; hooks of their own would
+ *   not wait for these
  * @returns {{ url: string, visit: typeof visit }} filled in before the first test
  */
-export function useBrowser() {
+export function useBrowser(prepare) {
   const suite = {};
   let server;
+  let clear;
   before(async () => {
     suite.browser = await chromium.launch({ executablePath: findChromium(), headless: true, args: FLAGS });
     server = process.env.BASE_URL ? undefined : await startSmallServer();
     suite.url = (process.env.BASE_URL ?? server.url).replace(/\/+$/, '');
     suite.page = suite.url + '/api/site/chat/';
     suite.api = suite.url + '/api';
+    clear = await prepare?.(suite);
   });
   after(async () => {
-    await suite.browser?.close();
-    await server?.stop();
+    try {
+      await clear?.();
+    } finally {
+      await suite.browser?.close();
+      await server?.stop();
+    }
   });
   return suite;
 }
@@ -151,7 +160,7 @@ export const session = (page) =>
 export const notice = (page) => page.locator('chatgate-chat .message');
 
 /** Answers matching requests with a problem, until the returned function is called. */
-export async function refuse(page, pattern, { status, code, headers = {} }) {
+export async function refuse(page, pattern, { status, code, detail = code, headers = {} }) {
   const calls = [];
   const handler = (route) => {
     if (route.request().method() === 'OPTIONS') return route.fallback();
@@ -160,7 +169,7 @@ export async function refuse(page, pattern, { status, code, headers = {} }) {
       status,
       contentType: 'application/problem+json',
       headers: { 'Access-Control-Allow-Origin': '*', 'Access-Control-Expose-Headers': 'Retry-After', ...headers },
-      body: JSON.stringify({ code, error: { code, message: code } })
+      body: JSON.stringify({ code, detail, error: { code, message: code } })
     });
   };
   await page.route(pattern, handler);

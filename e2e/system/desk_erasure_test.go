@@ -1,6 +1,7 @@
 package system_test
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -19,14 +20,16 @@ import (
 // noon is the middle of a day on which nothing else happens.
 func noon() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 
-// meeting is a conversation of three people over three days.
+// meeting is a conversation of three people over two days, sent as another
+// delivery than any before: the bus drops what it has seen.
 func meeting(id string) []bus.Message {
+	delivery := rand.Text()
 	var messages []bus.Message
-	for day := range 3 {
+	for day := range 2 {
 		for number := range 3 {
 			at := noon().AddDate(0, 0, day).Add(time.Duration(number) * time.Minute)
 			activityID := fmt.Sprintf("%s-%d-%d", id, day, number)
-			messages = append(messages, message(activityID, turn(id, activityID, fmt.Sprintf("dl_%s_%d", id, number), at, "said in "+id)))
+			messages = append(messages, message(delivery+activityID, turn(id, activityID, fmt.Sprintf("dl_%s_%d", id, number), at, "said in "+id)))
 		}
 	}
 	return messages
@@ -37,27 +40,27 @@ func TestWhatIsErasedIsInNoTable(t *testing.T) {
 	s := newSystemWithTables(t, cloud.Options{})
 	i := s.startInstance(t)
 	spoken := i.deliverTranscripts(t)
-	i.deliver(t, slices.Concat(meeting("first"), meeting("second"), meeting("third"))...)
+	i.deliver(t, slices.Concat(meeting("meeting-1"), meeting("meeting-2"), meeting("meeting-3"))...)
 	emil := i.eraser(t)
 
-	one := emil.key(t, assistant, "first")
+	one := emil.key(t, assistant, "meeting-1")
 	for range 2 { // it is safe to repeat
 		emil.erase(t, book(assistant, one))
 		wantProblem(t, emil.ask(t, http.MethodGet, book(assistant, one)), http.StatusNotFound, "not_found")
 	}
-	two := emil.key(t, assistant, "second")
+	two := emil.key(t, assistant, "meeting-2")
 	for range 2 {
-		emil.erase(t, "assistants/"+assistant+"/users/dl_second_1")
+		emil.erase(t, "assistants/"+assistant+"/users/dl_meeting-2_1")
 	}
 	emil.erase(t, "assistants/"+assistant+"/users?userId="+url.QueryEscape("nobody/at all"))
-	if found := s.Tables.holding(t, one, two, "dl_first_", "dl_second_", "said in first", "said in second"); len(found) > 0 {
+	if found := s.Tables.holding(t, one, two, "dl_meeting-1_", "dl_meeting-2_"); len(found) > 0 {
 		t.Errorf("still in %v", found)
 	}
 	var left []string
 	for _, each := range emil.list(t, assistant, nil) {
 		left = append(left, each.ConversationID)
 	}
-	if diff := cmp.Diff(append([]string{"third"}, newestFirst(spoken)...), left); diff != "" {
+	if diff := cmp.Diff(append([]string{"meeting-3"}, newestFirst(spoken)...), left); diff != "" {
 		t.Errorf("left (-want +got):\n%s", diff)
 	}
 	var erasures []audited
@@ -73,10 +76,52 @@ func TestWhatIsErasedIsInNoTable(t *testing.T) {
 	}
 	want := []audited{
 		with("erase_conversation", one, ""), with("erase_conversation", one, ""),
-		with("erase_user", "", "dl_second_1"), with("erase_user", "", "dl_second_1"), with("erase_user", "", "nobody/at all"),
+		with("erase_user", "", "dl_meeting-2_1"), with("erase_user", "", "dl_meeting-2_1"), with("erase_user", "", "nobody/at all"),
 	}
 	if diff := cmp.Diff(want, erasures); diff != "" {
 		t.Errorf("audited (-want +got):\n%s", diff)
+	}
+}
+
+// Ids that break keys, filters, paths or comparisons somewhere are conversations'
+// and users' too.
+func TestHostileIDsAreReadAndErasedLikeOthers(t *testing.T) {
+	t.Parallel()
+	s := newSystemWithTables(t, cloud.Options{})
+	i := s.startInstance(t)
+	ids := hostileIDs()
+	var messages []bus.Message
+	for at, id := range ids {
+		messages = append(messages, message(fmt.Sprint(at), turn(id, "1", id, noon().Add(time.Duration(at)*time.Minute), "hello")))
+	}
+	i.deliver(t, messages...)
+	i.nothingLost(t)
+	emil := i.eraser(t)
+	all := emil.list(t, assistant, url.Values{"limit": {"7"}})
+	if len(all) != len(ids) {
+		t.Fatalf("%d conversations are listed, want %d", len(all), len(ids))
+	}
+	for at, each := range all {
+		id := ids[len(ids)-1-at]
+		if each.ConversationID != id || each.UserID != id {
+			t.Errorf("conversation %q of user %q is listed, want %q", each.ConversationID, each.UserID, id)
+		}
+		if got := emil.read(t, assistant, each.Key, 2); len(got) != 1 || !strings.Contains(got[0], quoted(t, id)) {
+			t.Errorf("read of %q: %v", id, got)
+		}
+		path := book(assistant, each.Key)
+		if at%2 == 1 {
+			path = "assistants/" + assistant + "/users?userId=" + url.QueryEscape(id)
+		}
+		emil.erase(t, path)
+		if left := emil.list(t, assistant, url.Values{"limit": {"200"}}); len(left) != len(all)-at-1 {
+			t.Fatalf("%q erased, %d of %d conversations are left", id, len(left), len(all)-at)
+		}
+	}
+	for _, table := range []string{"messages", "conversations", "recent", "users", "erasures"} {
+		if left := s.Tables.rows(t, table); len(left) > 0 {
+			t.Errorf("left in table %s: %v", table, left)
+		}
 	}
 }
 
@@ -116,7 +161,7 @@ func TestKilledWhileErasingARepeatLeavesNothing(t *testing.T) {
 	if killed < 12 {
 		t.Errorf("the handler was killed only %d times", killed)
 	}
-	if left := emil.list(t, assistant, nil); len(left) != 1 || len(emil.read(t, assistant, left[0].Key, 100)) != 9 {
+	if left := emil.list(t, assistant, nil); len(left) != 1 || len(emil.read(t, assistant, left[0].Key, 100)) != 6 {
 		t.Errorf("left: %+v", left)
 	}
 }

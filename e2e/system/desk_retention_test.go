@@ -138,3 +138,31 @@ func TestKilledWhilePurgingLaterRunsFinish(t *testing.T) {
 		t.Errorf("left: %+v", left)
 	}
 }
+
+// What erases by itself is set off by the host's schedule and by operators.
+func TestAnOutsiderCannotFireTheTimer(t *testing.T) {
+	t.Parallel()
+	s := newSystemWithTables(t, cloud.Options{})
+	i := s.startRetaining(t)
+	i.deliver(t, aged("expired", 32)...)
+	for _, target := range []string{
+		"/PurgeExpired", "/purgeexpired", "/api/PurgeExpired", "/api/desk/../../PurgeExpired", "/api/desk/%2e%2e/%2e%2e/PurgeExpired",
+		"/api/desk/..%2f..%2fPurgeExpired", `/api/desk/..\..\PurgeExpired`, "/api/desk//PurgeExpired", "/admin/functions/PurgeExpired",
+		"/admin/functions/PurgeExpired?code=guessed", "/api/admin/functions/PurgeExpired", "/runtime/webhooks/PurgeExpired",
+	} {
+		for _, header := range []string{"", "X-Functions-Key: guessed\r\n", "X-Original-URL: /PurgeExpired\r\n"} {
+			if status := i.raw(t, target, header, `{"input":""}`); status/100 == 2 {
+				t.Errorf("POST %s answered %d", target, status)
+			}
+		}
+	}
+	if counts := i.Counts(purge); counts.Succeeded+counts.Failed > 0 {
+		t.Errorf("invocations: %+v", counts)
+	}
+	if left := i.reader(t).list(t, assistant, nil); len(left) != 1 {
+		t.Errorf("left: %+v", left)
+	}
+	if ran := i.purge(t); ran.Status != http.StatusOK {
+		t.Errorf("fired by an operator: %+v", ran)
+	}
+}

@@ -130,7 +130,7 @@ func TestEveryActionIsAuditedFirst(t *testing.T) {
 				return err
 			},
 			with(func(e *audit.Entry) { e.Action, e.UserID, e.Count = audit.EraseUser, "a/user", 1 }),
-			[]string{"look a/user", "audit erase_user", "erase one", "look a/user"},
+			[]string{"look a/user", "interrupted ", "audit erase_user", "erase one", "look a/user"},
 		},
 		"erase a user that there is not": {
 			func(t *testing.T, _ *desk.Reader, e *desk.Eraser) error {
@@ -138,7 +138,7 @@ func TestEveryActionIsAuditedFirst(t *testing.T) {
 				return err
 			},
 			with(func(e *audit.Entry) { e.Action, e.UserID = audit.EraseUser, "nobody" }),
-			[]string{"look nobody", "audit erase_user"},
+			[]string{"look nobody", "interrupted ", "audit erase_user"},
 		},
 		"read the audit": {
 			func(t *testing.T, _ *desk.Reader, e *desk.Eraser) error {

@@ -58,14 +58,28 @@ func (e *Eraser) User(ctx context.Context, userID string) (erased int, err error
 	}
 	ctx, cancel := e.unhurried(ctx)
 	defer cancel()
-	keys, err := e.eraser.UserConversations(ctx, e.Assistant(), userID)
+	keys, err := e.conversationsOf(ctx, userID)
 	if err != nil {
-		return 0, unfinished(err)
+		return 0, err
 	}
 	if err := e.trail.record(ctx, deed{action: audit.EraseUser, userID: userID, count: len(keys)}); err != nil {
 		return 0, err
 	}
 	return e.eraseAll(ctx, userID, keys)
+}
+
+// conversationsOf are the keys of a user's conversations, and of all whose erasure
+// was interrupted: those may be the user's, and the store may no longer know it.
+func (e *Eraser) conversationsOf(ctx context.Context, userID string) ([]string, error) {
+	keys, err := e.eraser.UserConversations(ctx, e.Assistant(), userID)
+	if err != nil {
+		return nil, unfinished(err)
+	}
+	interrupted, err := e.eraser.Unfinished(ctx, e.Assistant())
+	if err != nil {
+		return nil, unfinished(err)
+	}
+	return append(keys, interrupted...), nil
 }
 
 // eraseAll erases conversations of a user until no further ones have appeared

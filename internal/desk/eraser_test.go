@@ -33,8 +33,19 @@ func TestEraseUserLooksAgain(t *testing.T) {
 	}
 	events := s.did()
 	slices.Sort(events)
-	if want := []string{"audit erase_user", "erase one", "erase three", "erase two", "look user", "look user", "look user"}; !slices.Equal(events, want) {
+	if want := []string{"audit erase_user", "erase one", "erase three", "erase two", "interrupted ", "look user", "look user", "look user"}; !slices.Equal(events, want) {
 		t.Errorf("happened: %q", events)
+	}
+}
+
+// An erasure that was interrupted may be the user's although the store no longer
+// knows of whom the conversation was.
+func TestEraseUserFinishesWhatWasInterrupted(t *testing.T) {
+	p, s := newPeople(t), newStore()
+	s.interrupted = []string{"halfway"}
+	_, e := enter(t, newDesk(p, s, 0), p)
+	if erased, err := e.User(t.Context(), "user"); err != nil || erased != 1 || !slices.Contains(s.did(), "erase halfway") {
+		t.Errorf("erased %d, %v: %q", erased, err, s.did())
 	}
 }
 

@@ -26,6 +26,7 @@ type store struct {
 
 	conversations map[string][]string // key → the texts of its activities
 	users         map[string][]string // user → keys
+	interrupted   []string
 	// erasing is called for each erasure, without the lock.
 	erasing func(ctx context.Context, key string) error
 }
@@ -85,6 +86,12 @@ func (s *store) UserConversations(_ context.Context, _, userID string) ([]string
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.users[userID]), s.note("look", userID)
+}
+
+func (s *store) Unfinished(context.Context, string) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.interrupted), s.note("interrupted", "")
 }
 
 func (s *store) Erase(ctx context.Context, _, key string) error {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"unicode/utf8"
 
 	"chatgate/internal/login"
 	"chatgate/internal/outbound"
@@ -56,13 +57,11 @@ func mayPass(err error) error {
 
 // call posts body and decodes the answer. When the API refuses the key, the key
 // is read again once, in case it has been rotated.
-func (c *Client) call(ctx context.Context, name string, body, answer any) error {
+func (c *Client) call(ctx context.Context, name string, body map[string]string, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	encoded, err := json.Marshal(body)
-	if err != nil {
-		return errors.New("encoding the call failed")
-	}
+	encoded := encode(body)
+	defer clear(encoded)
 	key, err := c.key(ctx)
 	if err != nil {
 		return err
@@ -76,6 +75,41 @@ func (c *Client) call(ctx context.Context, name string, body, answer any) error 
 		return err
 	}
 	return c.post(ctx, name, encoded, renewed, answer)
+}
+
+// encode writes a JSON object. json.Marshal would write it into a buffer that it
+// shares with everybody and that nobody erases.
+func encode(members map[string]string) []byte {
+	size := 2
+	for name, value := range members {
+		size += 6 + 6*(len(name)+len(value))
+	}
+	object := append(make([]byte, 0, size), '{')
+	for name, value := range members {
+		if len(object) > 1 {
+			object = append(object, ',')
+		}
+		object = append(quoted(object, name), ':')
+		object = quoted(object, value)
+	}
+	return append(object, '}')
+}
+
+// quoted appends a JSON string (RFC 8259 section 7), with U+FFFD for what is no
+// UTF-8.
+func quoted(to []byte, text string) []byte {
+	to = append(to, '"')
+	for _, c := range text {
+		switch {
+		case c == '"' || c == '\\':
+			to = append(to, '\\', byte(c))
+		case c < ' ':
+			to = append(to, '\\', 'u', '0', '0', '0'+byte(c>>4), "0123456789abcdef"[c&0xf])
+		default:
+			to = utf8.AppendRune(to, c)
+		}
+	}
+	return append(to, '"')
 }
 
 func (c *Client) key(ctx context.Context) (secrets.Secret, error) {

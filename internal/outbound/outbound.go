@@ -7,9 +7,11 @@
 package outbound
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -75,6 +77,13 @@ type bounded struct {
 // Do sends req and reads the answer. It is azcore's own function that reads, so
 // that the pipeline finds the content there and does not read it once more.
 func (b *bounded) Do(req *http.Request) (*http.Response, error) {
+	if req.Body != nil {
+		body := &lent{body: req.Body}
+		defer body.takeBack()
+		own := *req
+		own.Body = body
+		req = &own
+	}
 	resp, err := b.next.Do(req)
 	if err != nil {
 		return nil, err
@@ -89,6 +98,41 @@ func (b *bounded) Do(req *http.Request) (*http.Response, error) {
 	}
 	resp.ContentLength = int64(len(body))
 	return resp, nil
+}
+
+// lent is a request's body for one try. azcore has one body for all tries and
+// winds it back for the next, while net/http may still be reading it for the last.
+type lent struct {
+	mu   sync.Mutex
+	body io.ReadCloser // nil once it was taken back
+}
+
+var errTakenBack = errors.New("the call is over")
+
+// Read implements [io.Reader].
+func (l *lent) Read(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.body == nil {
+		return 0, errTakenBack
+	}
+	return l.body.Read(p) //nolint:wrapcheck // io.Reader's own errors
+}
+
+// Close implements [io.Closer].
+func (l *lent) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.body == nil {
+		return nil
+	}
+	return l.body.Close() //nolint:wrapcheck // io.Closer's own errors
+}
+
+func (l *lent) takeBack() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.body = nil
 }
 
 // limited reads by one and closes the other.

@@ -174,3 +174,33 @@ func TestCodeRepeatsOnlyWhatLooksLikeACode(t *testing.T) {
 		}
 	}
 }
+
+// azcore winds one body back for each try: what net/http still reads of the last
+// try must not be of the next.
+func TestABodyIsLentForOneCall(t *testing.T) {
+	var kept io.Reader
+	transporter := outbound.Bound(doer(func(req *http.Request) (*http.Response, error) {
+		kept = req.Body
+		first := make([]byte, 3)
+		if _, err := io.ReadFull(kept, first); err != nil || string(first) != "abc" {
+			t.Errorf("during the call: %q, %v", first, err)
+		}
+		return nil, errors.New("no answer")
+	}), 100)
+	body := strings.NewReader("abcdef")
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1", io.NopCloser(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := transporter.Do(req); err == nil {
+		_ = resp.Body.Close()
+		t.Error("the call succeeded")
+	}
+	if n, err := kept.Read(make([]byte, 3)); n != 0 || err == nil || body.Len() != 3 {
+		t.Errorf("after the call: %d bytes, %v; %d are left", n, err, body.Len())
+	}
+}
+
+type doer func(*http.Request) (*http.Response, error)
+
+func (d doer) Do(req *http.Request) (*http.Response, error) { return d(req) }

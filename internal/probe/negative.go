@@ -144,7 +144,8 @@ func unknownAssistant(ctx context.Context, p *prober) error {
 
 // outsiders are the checks of paths that nobody outside may use.
 func outsiders() []check {
-	all := append(closedTrigger("PersistConversation", "activities"), closedTrigger("RotateDirectLineKey", "events")...)
+	all := append(closedTrigger("PersistConversation", `"activities":"[]"`), closedTrigger("RotateDirectLineKey", `"events":"[]"`)...)
+	all = append(all, closedTrigger("PurgeExpired", `"timer":{}`)...)
 	for _, path := range []string{"/admin/host/status", "/admin/functions", "/admin/vfs/host.json", "/runtime/webhooks/durabletask/instances"} {
 		all = append(all, closed(question{method: http.MethodGet, path: path}))
 	}
@@ -152,9 +153,9 @@ func outsiders() []check {
 }
 
 // closedTrigger checks that nobody outside can invoke a trigger. An empty batch
-// would do nothing if it were let in.
-func closedTrigger(name, binding string) []check {
-	batch := `{"Data":{"` + binding + `":"[]"},"Metadata":{}}`
+// would do nothing if it were let in, and a timer's run only what it does anyway.
+func closedTrigger(name, data string) []check {
+	batch := `{"Data":{` + data + `},"Metadata":{}}`
 	return []check{
 		closed(question{path: "/" + name, body: batch}),
 		closed(question{path: "/api/" + name, body: batch}),

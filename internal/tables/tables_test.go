@@ -196,6 +196,25 @@ func TestDeletingOutlivesFaults(t *testing.T) {
 	faults := map[string]tablestest.Fault{
 		"cut after the commit": tablestest.CutAfterCommit, "the answer breaks off": tablestest.BreakOff,
 		"cut before it is read": tablestest.Cut, "503": tablestest.Answer(http.StatusServiceUnavailable, ""),
+	}
+	for name, wrong := range faults {
+		t.Run(name, func(t *testing.T) {
+			table, proxy := newTable(t)
+			fill(t, table, "p", 0, 9)
+			proxy.FailFirst(1, false, wrong)
+			err := table.DeleteAll(t.Context(), "p", rowNames(0, 9))
+			proxy.FailWhen(nil)
+			if left := allOf(t, table, "p"); err != nil || len(left) > 0 {
+				t.Errorf("left are %q: %v", left, err)
+			}
+		})
+	}
+}
+
+// A transaction that is refused for a row which the service does not name is
+// divided until it takes it.
+func TestDeletingDividesWhatIsRefusedAsAWhole(t *testing.T) {
+	faults := map[string]tablestest.Fault{
 		"missing, but which?":   tablestest.AnswerInTransaction(http.StatusNotFound, "ResourceNotFound", "The row."),
 		"missing, out of range": tablestest.AnswerInTransaction(http.StatusNotFound, "ResourceNotFound", "77:The row."),
 		"too large":             tablestest.Answer(http.StatusRequestEntityTooLarge, ""),
@@ -204,8 +223,13 @@ func TestDeletingOutlivesFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			table, proxy := newTable(t)
 			fill(t, table, "p", 0, 9)
-			proxy.FailFirst(1, false, wrong)
-			err := table.DeleteAll(t.Context(), "p", rowNames(0, 9))
+			proxy.FailWhen(func(r tablestest.Request) tablestest.Fault {
+				if r.Operations() > 1 {
+					return wrong
+				}
+				return nil
+			})
+			err := table.DeleteAll(t.Context(), "p", rowNames(0, 12))
 			proxy.FailWhen(nil)
 			if left := allOf(t, table, "p"); err != nil || len(left) > 0 {
 				t.Errorf("left are %q: %v", left, err)

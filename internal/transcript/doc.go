@@ -4,9 +4,10 @@
 //
 // [Recorder] does the work and [Store] keeps the rows. What a store lets others
 // read is an [Archive], and what it lets them erase an [Eraser]; packages
-// filestore and tablestore implement all three. What happens to a message depends on the message
-// alone and never on the clock, on its neighbours or on what came before, so
-// that the broker may deliver it any number of times, in any order and grouping.
+// filestore and tablestore implement all three. What happens to a message
+// depends on the message alone and never on the clock, on its neighbours or on
+// what came before, so that the broker may deliver it any number of times, in
+// any order and grouping.
 //
 // An activity is kept byte for byte. Only the values that hold credentials are
 // replaced, in what is stored and in what is set aside.

@@ -61,6 +61,8 @@ export class Auth {
     await this.#client.initialize();
     // Brings back the address that signing in began at, a link to a conversation included.
     const answer = await this.#client.handleRedirectPromise();
+    // Signing out leaves a state in the query, which this page has no use for.
+    if (window.location.search) window.history.replaceState(null, '', here + window.location.hash);
     this.account = answer?.account ?? this.#client.getActiveAccount() ?? this.#client.getAllAccounts()[0];
     if (this.account) this.#client.setActiveAccount(this.account);
   }

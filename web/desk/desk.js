@@ -54,7 +54,7 @@ function wordsOf(error) {
  */
 function onError(error) {
   if (error?.endsSession) {
-    renewSession();
+    renewSession(error);
     return true;
   }
   if (error?.code !== 'role_missing' || location.hash.endsWith('/!audit')) return false;
@@ -64,10 +64,13 @@ function onError(error) {
 
 // Entra ID often signs in again without asking. It is asked once, so that a
 // token that is refused for good does not send the page round in circles.
-async function renewSession() {
+async function renewSession(error) {
   showScreen('signingIn');
-  const leaves = await auth.signInOnce().catch(() => false);
-  if (!leaves) stop('expired', { run: () => signIn() });
+  const leaves = await auth.signInOnce().catch(() => undefined);
+  if (leaves) return;
+  // A token of a moment ago is refused as well: it is the account that does not fit.
+  if (leaves === false && error.status === 401) stop('notAccepted', { reference: error.reference, run: () => signIn({ chooseAccount: true }) });
+  else stop('expired', { run: () => signIn() });
 }
 
 async function start() {

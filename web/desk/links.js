@@ -17,7 +17,6 @@ const MAX_LENGTH = 4_096;
 export function safeLink(address) {
   if (typeof address !== 'string' || address.length > MAX_LENGTH) return undefined;
   // The parser drops tabs, line breaks and blanks around; who writes them hides something.
-  // eslint-disable-next-line no-control-regex
   if (/[\u0000-\u0020\u007f-\u009f\\]/.test(address)) return undefined;
   if (!URL.canParse(address)) return undefined;
   const url = new URL(address);

@@ -5,6 +5,7 @@ import { formatRoute } from './router.js';
 import { announce, empty, failure, loading } from './states.js';
 
 const TYPING_PAUSE_MS = 150;
+const MAX_EMPTY_PAGES = 5;
 
 /** The conversations of an assistant: by day, newest first. */
 export class ListView {
@@ -88,17 +89,27 @@ export class ListView {
     this.#days.setAttribute('aria-busy', 'true');
     this.#foot.replaceChildren();
     try {
-      const query = { ...spanOf(this.#first.value, this.#last.value), cursor: this.#cursor };
-      const { items = [], cursor = '' } = await this.#api.conversations(this.#assistant, query, loads.signal);
+      await this.#loadPages(loads.signal);
       if (loads.signal.aborted) return;
-      this.#items = appendPage(this.#items, items);
-      this.#cursor = cursor;
       this.#isLoaded = true;
       this.#render();
     } catch (error) {
       if (!loads.signal.aborted) this.#fail(error);
     } finally {
       if (loads === this.#loading) this.#days.setAttribute('aria-busy', 'false');
+    }
+  }
+
+  // A page may be empty although more follow: the server looks only so far.
+  async #loadPages(signal) {
+    const known = this.#items.length;
+    const span = spanOf(this.#first.value, this.#last.value);
+    for (let pages = 0; pages < MAX_EMPTY_PAGES; pages++) {
+      const { items = [], cursor = '' } = await this.#api.conversations(this.#assistant, { ...span, cursor: this.#cursor }, signal);
+      if (signal.aborted) return;
+      this.#items = appendPage(this.#items, items);
+      this.#cursor = cursor;
+      if (this.#items.length > known || !cursor) return;
     }
   }
 
@@ -137,6 +148,7 @@ export class ListView {
 
   #emptyElement() {
     if (this.#items.length > 0) return empty({ picture: 'search', title: 'Nothing found', text: 'No loaded conversation has these words.' });
+    if (this.#cursor) return empty({ title: 'No conversations so far', text: 'Load more to look further back.' });
     if (this.#first.value || this.#last.value) return empty({ title: 'No conversations on these days' });
     return empty({ title: 'No conversations yet', text: 'They appear here as soon as visitors write.' });
   }

@@ -35,6 +35,12 @@ export const SCREENS = {
     text: 'Ask your administrator for the role “Desk.Read” of this application, then sign in again.',
     action: 'Use another account'
   },
+  notAccepted: {
+    icon: 'shield',
+    title: 'This account is not accepted here',
+    text: 'The service desk is for organisations whose assistants it serves. Use the account of such an organisation, or ask your administrator.',
+    action: 'Use another account'
+  },
   noAssistants: {
     icon: 'chat',
     title: 'There is nothing to read for your organisation',

@@ -17,6 +17,7 @@ export class Workplace {
   #conversation;
   #audit;
   #route = { view: 'list' };
+  #returnTo;
   #onError;
   #mayErase;
 
@@ -51,6 +52,7 @@ export class Workplace {
     const wanted = parseRoute(location.hash);
     // Of one assistant there is nothing to choose.
     if (!wanted.assistant) return location.replace(formatRoute({ view: 'list', assistant: this.#assistants[0] }));
+    if (wanted.view === 'audit' && !this.#mayErase) return location.replace(formatRoute({ ...wanted, view: 'list' }));
     this.#route = wanted;
     document.body.dataset.view = wanted.view;
     document.title = `${{ list: wanted.assistant, conversation: 'Conversation', audit: 'Audit trail' }[wanted.view]} · ${TITLE}`;
@@ -71,8 +73,9 @@ export class Workplace {
   #moveFocus(wanted, before) {
     if (wanted.view === 'conversation') this.#conversation.focus();
     else if (wanted.view === 'audit') this.#audit.focus();
-    else if (before.view === 'conversation') this.#list.focus(before.key);
+    else if (before.view === 'conversation') this.#list.focus(this.#returnTo ?? before.key);
     else byId('list-title').focus();
+    this.#returnTo = undefined;
   }
 
   #buildChooser() {
@@ -95,10 +98,9 @@ export class Workplace {
     const erase = () => (kind === 'user' ? this.#api.eraseUser(assistant, userId) : this.#api.eraseConversation(assistant, key));
     const isErased = await confirmErasure({ dialog: byId('erase'), kind, about, erase, onError: this.#onError });
     if (!isErased) return;
-    const neighbour = this.#list.remove(key);
-    location.replace(formatRoute({ view: 'list', assistant }));
+    this.#returnTo = this.#list.remove(key);
     if (kind === 'user') await this.#list.reload();
-    this.#list.focus(neighbour);
+    location.replace(formatRoute({ view: 'list', assistant }));
     announce(kind === 'user' ? 'All conversations of the visitor have been erased.' : 'The conversation has been erased.');
   }
 }

@@ -65,7 +65,7 @@ func (t *timer) start() reason {
 	case isMissed:
 		t.logger.Info("A timer is past due. It fires now.", "source", "host", "function", t.function.name)
 		return missed
-	case false:
+	case t.function.trigger.RunOnStartup:
 		return onStartup
 	}
 	t.logger.Info("A timer is set.", "source", "host", "function", t.function.name, "next", t.status.next.Format(time.RFC3339))

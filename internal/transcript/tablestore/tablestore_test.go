@@ -18,7 +18,7 @@ const realAccount = "CHATGATE_TEST_TABLES_CONNECTION"
 var emulator *tablestest.Emulator
 
 func TestMain(m *testing.M) {
-	tablestest.Main(m, 128, func(e *tablestest.Emulator) { emulator = e })
+	tablestest.Main(m, 200, func(e *tablestest.Emulator) { emulator = e })
 }
 
 // open returns a Store whose connections end with the test.

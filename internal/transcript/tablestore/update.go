@@ -70,12 +70,8 @@ func (u *indexUpdate) operation(index *tables.Table) tables.Operation {
 }
 
 // newUsers are the rows of table users that may be missing: those of users whom
-// the row that was seen does not name. After an erasure in between they may be
-// missing although it does.
+// the row that was seen does not name.
 func (u *indexUpdate) newUsers() []string {
-	if u.unsure {
-		return u.more.UserRows()
-	}
 	rows, seen := u.merged.UserRows(), u.row.summary.UserRows()
 	return slices.DeleteFunc(rows, func(row string) bool { return slices.Contains(seen, row) })
 }
