@@ -5,7 +5,6 @@ package secretly_test
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -123,7 +122,6 @@ func beClient(how string) int {
 	if way == "plainly" {
 		do, client = func(f func()) { f() }, http.DefaultClient
 	}
-	fillPools(address)
 	for range 20 {
 		do(func() { useToken(client, address) })
 	}
@@ -137,21 +135,6 @@ func beClient(how string) int {
 	}
 	fmt.Printf("found %d places\n", found)
 	return 0
-}
-
-// fillPools leaves buffers in the pools of net/http and encoding/json that were
-// allocated outside Do, and are therefore never erased.
-func fillPools(address string) {
-	runtime.GOMAXPROCS(1) // each processor has a pool of its own
-	for range 20 {
-		body, err := json.Marshal(map[string]string{"text": strings.Repeat("x", 4000)})
-		if err != nil {
-			continue
-		}
-		if got, err := http.Post(address+"/use", "application/json", bytes.NewReader(body)); err == nil { //nolint:noctx // the test's own process ends it
-			_ = got.Body.Close()
-		}
-	}
 }
 
 func useToken(client *http.Client, address string) {

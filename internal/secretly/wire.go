@@ -19,6 +19,8 @@ type writer struct {
 	buf []byte
 }
 
+var _ io.ReaderFrom = (*writer)(nil)
+
 func newWriter(to io.Writer) *writer {
 	return &writer{to: to, buf: make([]byte, 0, 16<<10)}
 }
