@@ -104,7 +104,7 @@ func quoted(to []byte, text string) []byte {
 		case c == '"' || c == '\\':
 			to = append(to, '\\', byte(c))
 		case c < ' ':
-			to = append(to, '\\', 'u', '0', '0', '0'+byte(c>>4), "0123456789abcdef"[c&0xf])
+			to = append(to, '\\', 'u', '0', '0', "01"[c>>4], "0123456789abcdef"[c&0xf])
 		default:
 			to = utf8.AppendRune(to, c)
 		}

@@ -138,14 +138,14 @@ func beClient(how string) int {
 }
 
 func useToken(client *http.Client, address string) {
-	got, err := client.Get(address + "/token") //nolint:noctx // the test's own process ends it
+	got, err := client.Get(address + "/token")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	token, _ := io.ReadAll(got.Body)
 	_ = got.Body.Close()
-	req, _ := http.NewRequest(http.MethodPost, address+"/use", strings.NewReader(`{"token":"`+string(token)+`"}`)) //nolint:noctx // the same
+	req, _ := http.NewRequest(http.MethodPost, address+"/use", strings.NewReader(`{"token":"`+string(token)+`"}`))
 	req.Header.Set("Authorization", "Bearer "+string(token))
 	got, err = client.Do(req)
 	if err != nil {
