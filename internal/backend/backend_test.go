@@ -103,7 +103,7 @@ func TestACallArrivesWithTheUsersTokenAndNothingOfTheBots(t *testing.T) {
 }
 
 // paths are what a bot may send, and what arrives; "" is refused.
-var paths = map[string]string{ //nolint:gochecknoglobals // a table that two tests read
+var paths = map[string]string{
 	"":                        "/base/",
 	"balance":                 "/base/balance",
 	"a/b/":                    "/base/a/b/",
