@@ -11,13 +11,14 @@ TARGET_ARCH ?= $(or $(GOARCH),amd64)
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 .PHONY: package
 package: msal ## build dist/, what Azure runs
 	@rm -rf dist && mkdir dist
 	@cp host.json dist/ && cp -R functions/. dist/
-	CGO_ENABLED=0 GOOS=$(TARGET_OS) GOARCH=$(TARGET_ARCH) go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o dist/handler .
+# With runtimesecret users' tokens are erased from memory; see internal/secretly.
+	CGO_ENABLED=0 GOEXPERIMENT=runtimesecret GOOS=$(TARGET_OS) GOARCH=$(TARGET_ARCH) go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o dist/handler .
 
 .PHONY: run
 run: ## the whole system on this machine, http://localhost:7071 (FUNC=1: by Core Tools)
@@ -69,6 +70,12 @@ redrive: ## send what was given up in QUEUE again (DRY_RUN=1 looks)
 .PHONY: probe
 probe: ## ask the app at URL, as a page of ORIGIN, whether all is well
 	@go run ./cmd/probe -url '$(URL)' -origin '$(ORIGIN)' -assistant '$(ASSISTANT)'
+
+# Make hands variables of its command line to the command's environment, so that
+# the key stands on no further command line.
+.PHONY: login-api-check
+login-api-check: ## ask the Login API at URL (API_KEY, HINT, UNATTENDED=1, QUICK=1) whether it is as expected
+	@go run ./cmd/loginapicheck
 
 .PHONY: clean
 clean: ## remove what was built

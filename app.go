@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -31,6 +32,7 @@ type app struct {
 	handler     http.Handler
 	cache       *secrets.Cache
 	desk        serviceDesk
+	login       userLogin
 	secretNames []string
 }
 
@@ -67,6 +69,10 @@ func newApp(config settings.Settings, logger *slog.Logger) (*app, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing the service desk: %w", err)
 	}
+	a.login, err = newUserLogin(config, credential, a.cache, logger)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the login: %w", err)
+	}
 	a.handler = handlers.New(handlers.Config{
 		Assistants:     admissions(config.Assistants),
 		Issuer:         issuer,
@@ -74,6 +80,8 @@ func newApp(config settings.Settings, logger *slog.Logger) (*app, error) {
 		Rotator:        rotator,
 		Purger:         newPurger(config, store),
 		Desk:           a.desk.service,
+		Login:          a.login.service,
+		LoginSweeper:   a.login.sweeper,
 		Pages:          pages,
 		ClientLimit:    newLimiter(config.TokenRateLimit),
 		AssistantLimit: newLimiter(config.AssistantRateLimit),
@@ -88,6 +96,7 @@ func newApp(config settings.Settings, logger *slog.Logger) (*app, error) {
 func (a *app) close() {
 	a.cache.Close()
 	a.desk.close()
+	a.login.close()
 }
 
 // newCredential is the managed identity; a developer's own sign-in counts only
@@ -138,6 +147,9 @@ func newCache(config settings.Settings, vault *secrets.Vault, logger *slog.Logge
 			fixed[secretName(assistant)] = assistant.DirectLineSecret
 		}
 	}
+	if !config.SealingKey.IsEmpty() {
+		fixed[sealingKeyName(config)] = config.SealingKey
+	}
 	if len(fixed) > 0 {
 		reader = secrets.NewFixed(fixed, reader)
 	}
@@ -157,6 +169,12 @@ func secretNames(config settings.Settings) []string {
 	names := make([]string, 0, len(config.Assistants)+1)
 	for _, assistant := range config.Assistants {
 		names = append(names, secretName(assistant))
+		if key := assistant.Login.APIKeySecretName; key != "" && !slices.Contains(names, key) {
+			names = append(names, key)
+		}
+	}
+	if hasLogin(config) {
+		names = append(names, sealingKeyName(config))
 	}
 	if config.VisitorKeySecretName != "" {
 		names = append(names, config.VisitorKeySecretName)

@@ -55,6 +55,7 @@ func run(ctx context.Context, environ []string, stdout io.Writer) error {
 		return err
 	}
 	logger := slog.New(slog.NewJSONHandler(stdout, &slog.HandlerOptions{Level: config.LogLevel}))
+	protectMemory(config, logger)
 	app, err := newApp(config, logger)
 	if err != nil {
 		return err
@@ -68,6 +69,17 @@ func run(ctx context.Context, environ []string, stdout io.Writer) error {
 	// meanwhile.
 	go app.warm(ctx)
 	return serve(ctx, listener, app.handler, logger)
+}
+
+// protectMemory is done before there is a secret in memory. In Development a
+// debugger may look. A platform that forbids it is no reason to serve nobody.
+func protectMemory(config settings.Settings, logger *slog.Logger) {
+	if config.Development {
+		return
+	}
+	if err := denyDumps(); err != nil {
+		logger.Warn("core dumps may show secrets", "cause", err.Error())
+	}
 }
 
 // Time-outs of the server. Writing has none: how long an answer takes is bounded

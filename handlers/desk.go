@@ -114,17 +114,7 @@ func findDeskRoute(x *exchange) (found deskRoute, parameters []string, err error
 
 // deskSegments returns the decoded segments of a path after /api/desk/.
 func deskSegments(address *url.URL) (segments []string, ok bool) {
-	for part := range strings.SplitSeq(strings.Trim(address.EscapedPath(), "/"), "/") {
-		segment, err := url.PathUnescape(part)
-		if err != nil {
-			return nil, false
-		}
-		segments = append(segments, segment)
-	}
-	if len(segments) < 2 || !strings.EqualFold(segments[0], prefix) || !strings.EqualFold(segments[1], "desk") {
-		return nil, false
-	}
-	return segments[2:], true
+	return segmentsAfter(address, "desk")
 }
 
 func matchDeskPath(path string, segments []string) (open []string, fits bool) {
@@ -145,16 +135,13 @@ func matchDeskPath(path string, segments []string) (open []string, fits bool) {
 
 // identify tells who is calling.
 func (c *deskCall) identify() (consultant.Consultant, error) {
-	if len(c.request.Header.Values("Authorization")) > 1 {
-		return consultant.Consultant{}, badRequest("There are several Authorization headers. Send one.")
-	}
-	token, ok := bearerToken(c.request.Header)
-	if !ok || token == "" {
-		return consultant.Consultant{}, problem.New(problem.TokenMissing, "Send your access token as Authorization: Bearer. The page at /api/site/desk/ does so once you are signed in.")
+	token, err := accessToken(c.exchange, "Send your access token as Authorization: Bearer. The page at /api/site/desk/ does so once you are signed in.")
+	if err != nil {
+		return consultant.Consultant{}, err
 	}
 	ctx, cancel := context.WithTimeout(c.request.Context(), readingTimeout)
 	defer cancel()
-	return c.service.Verifier.Consultant(ctx, redacted.New(token))
+	return c.service.Verifier.Consultant(ctx, token)
 }
 
 // visit is what the desk is asked with. The first open segment of every route of

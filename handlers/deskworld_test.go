@@ -24,8 +24,8 @@ import (
 
 const apiClient = "0b1f6471-1bf0-4dda-aec3-cb9272f09590"
 
-// offices are the tenants of three banks and their people's access tokens. Bank Z
-// has no assistant here. They are the same for all tests, since keys take long to
+// offices are the tenants of three banks and the access tokens of their people and
+// bots. Bank Z has no assistant here. They are the same for all tests, since keys take long to
 // make.
 type offices struct {
 	url     string
@@ -72,9 +72,57 @@ var openOffices = sync.OnceValues(func() (*offices, error) {
 			return nil, err
 		}
 		o.tokens["expired of "+bank] = expired.Reveal()
+		if err := o.addBots(bank); err != nil {
+			return nil, err
+		}
 	}
 	return o, nil
 })
+
+// botOf is the client id of a bank's bot.
+func botOf(bank string) string {
+	return map[string]string{
+		"X": "5c0a3f5e-1bf0-4dda-aec3-cb9272f09590", "Y": "5c0a3f5e-1bf0-4dda-aec3-cb9272f09591", "Z": "5c0a3f5e-1bf0-4dda-aec3-cb9272f09592",
+	}[bank]
+}
+
+// addBots makes the tokens of a bank's bot, and others that are not quite that.
+func (o *offices) addBots(bank string) error {
+	tenant, broker := o.tenants[bank], []string{"Login.Broker"}
+	other := botOf(map[string]string{"X": "Y", "Y": "X", "Z": "X"}[bank])
+	public := func(d *entra.Draft) { d.Claims["azpacr"] = "0" }
+	stale := func(d *entra.Draft) {
+		d.Claims["exp"] = time.Now().Add(-time.Hour).Unix()
+		d.Claims["iat"], d.Claims["nbf"] = time.Now().Add(-2*time.Hour).Unix(), time.Now().Add(-2*time.Hour).Unix()
+	}
+	elsewhere := func(d *entra.Draft) { d.Claims["aud"] = botOf(bank) }
+	for kind, made := range map[string]struct {
+		client  string
+		granted []string
+		changes []func(*entra.Draft)
+	}{
+		"bot":                        {botOf(bank), broker, nil},
+		"bot without the role":       {botOf(bank), nil, nil},
+		"bot with a desk's role":     {botOf(bank), []string{"Desk.Read", "Desk.Erase"}, nil},
+		"another bot":                {"5c0a3f5e-1bf0-4dda-aec3-cb9272f0959f", broker, nil},
+		"another tenant's bot":       {other, broker, nil},
+		"bot that proves nothing":    {botOf(bank), broker, []func(*entra.Draft){public}},
+		"bot with an old token":      {botOf(bank), broker, []func(*entra.Draft){stale}},
+		"bot with a token elsewhere": {botOf(bank), broker, []func(*entra.Draft){elsewhere}},
+	} {
+		token, err := tenant.AppToken(apiClient, entra.Application{ClientID: made.client, Granted: made.granted}, made.changes...)
+		if err != nil {
+			return err
+		}
+		o.tokens[kind+" of "+bank] = token.Reveal()
+	}
+	graph, err := tenant.GraphToken(entra.Application{ClientID: apiClient}, o.people["broker of "+bank])
+	if err != nil {
+		return err
+	}
+	o.tokens["a Graph token of "+bank] = graph.Reveal()
+	return nil
+}
 
 // deskStore is a real store that can be made to fail.
 type deskStore struct {

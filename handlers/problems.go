@@ -23,7 +23,7 @@ type problemDocument struct {
 // fault of ours, and answered so.
 func statusOf(code problem.Code) int {
 	switch code {
-	case problem.BadRequest, problem.TokenMalformed:
+	case problem.BadRequest, problem.TokenMalformed, problem.PathNotAllowed:
 		return http.StatusBadRequest
 	case problem.TooLarge:
 		return http.StatusRequestEntityTooLarge
@@ -31,15 +31,17 @@ func statusOf(code problem.Code) int {
 		return http.StatusUnauthorized
 	case problem.OriginNotAllowed, problem.OriginRequired, problem.RoleMissing:
 		return http.StatusForbidden
-	case problem.UnknownAssistant, problem.NotFound:
+	case problem.UnknownAssistant, problem.NotFound, problem.LoginUnknown:
 		return http.StatusNotFound
 	case problem.MethodNotAllowed:
 		return http.StatusMethodNotAllowed
-	case problem.RateLimited:
+	case problem.LoginPending, problem.LoginAgain:
+		return http.StatusConflict
+	case problem.RateLimited, problem.LoginCoolDown:
 		return http.StatusTooManyRequests
-	case problem.DirectLineRefused, problem.DirectLineUnavailable:
+	case problem.DirectLineRefused, problem.DirectLineUnavailable, problem.LoginRefused, problem.BackendUnavailable, problem.BackendUnsafe:
 		return http.StatusBadGateway
-	case problem.DirectLineThrottled, problem.SecretUnavailable, problem.DirectoryUnavailable, problem.StoreUnavailable:
+	case problem.DirectLineThrottled, problem.SecretUnavailable, problem.DirectoryUnavailable, problem.StoreUnavailable, problem.LoginUnavailable:
 		return http.StatusServiceUnavailable
 	case problem.Internal:
 		return http.StatusInternalServerError
@@ -63,7 +65,7 @@ func writeProblem(x *exchange, err error) {
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", challenge(failure.Code))
 	}
-	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+	if passes(status, failure) {
 		h.Set("Retry-After", retryAfter(failure.RetryAfter))
 	}
 	document := problemDocument{
@@ -76,6 +78,18 @@ func writeProblem(x *exchange, err error) {
 	}
 	// The client is gone if this fails; there is nobody left to tell.
 	_ = x.writeJSON(status, "application/problem+json", document)
+}
+
+// passes tells of failures that end by themselves. A conflict does where a login
+// is waiting for its user.
+func passes(status int, failure *problem.Error) bool {
+	switch status {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return true
+	case http.StatusConflict:
+		return failure.RetryAfter > 0
+	}
+	return false
 }
 
 // challenge is the WWW-Authenticate header of RFC 6750 section 3: a request

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -26,6 +27,15 @@ type Purger interface {
 	Run(ctx context.Context, invocationID string) (retention.Report, error)
 }
 
+// LoginSweeper removes what is left of logins that are long over, and tells how
+// many rows that were. Its error may be logged.
+type LoginSweeper interface {
+	Sweep(ctx context.Context) (int, error)
+}
+
+// sweepTimeout bounds what is taken from the time for conversations.
+const sweepTimeout = 30 * time.Second
+
 // purgeExpired answers the timer. The host does not repeat a run that failed; the
 // next one goes on where this one ended. So the answer to a failure serves only
 // those who watch.
@@ -38,13 +48,27 @@ func (s *server) purgeExpired(x *exchange) error {
 	x.bodyRead()
 	ctx, cancel := context.WithTimeout(x.request.Context(), purgeTimeout)
 	defer cancel()
+	failure := s.sweepLogins(ctx, x)
 	report, err := s.Purger.Run(ctx, x.event.invocationID)
 	x.event.details = append(x.event.details, slog.Bool("pastDue", timer.PastDue), slog.Any("purge", report))
-	if err != nil {
-		return fmt.Errorf("purging expired conversations: %w", err)
+	if err = errors.Join(err, failure); err != nil {
+		return fmt.Errorf("purging what has expired: %w", err)
 	}
 	if err := (invocation.Result{ReturnValue: report}).Write(x.writer); err != nil {
 		return fmt.Errorf("answering the host: %w", err)
 	}
 	return nil
+}
+
+// sweepLogins comes first: it is quick, and conversations take all the time that
+// there is.
+func (s *server) sweepLogins(ctx context.Context, x *exchange) error {
+	if s.LoginSweeper == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+	defer cancel()
+	removed, err := s.LoginSweeper.Sweep(ctx)
+	x.event.details = append(x.event.details, slog.Int("logins", removed))
+	return err
 }

@@ -47,6 +47,39 @@ func (w *world) timerFires(t *testing.T, pastDue string) (*http.Response, []byte
 	return send(t, w.request(t, http.MethodPost, "/PurgeExpired", envelope, "Content-Type", "application/json", "X-Azure-Functions-InvocationId", "0badc0de"))
 }
 
+// sweeper answers as told.
+type sweeper struct {
+	left    time.Duration
+	removed int
+	failure error
+}
+
+func (s *sweeper) Sweep(ctx context.Context) (int, error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		s.left = time.Until(deadline)
+	}
+	return s.removed, s.failure
+}
+
+// What is left of logins goes first, and a failure of the one keeps nobody from
+// the other.
+func TestPurgeExpiredSweepsLoginsToo(t *testing.T) {
+	for _, failure := range []error{nil, errors.New("the table of logins is away")} {
+		p, swept := &purger{}, &sweeper{removed: 3, failure: failure}
+		w := start(t, func(c *handlers.Config) { c.Purger, c.LoginSweeper = p, swept })
+		response, body := w.timerFires(t, "false")
+		if want := map[bool]int{true: 200, false: 500}[failure == nil]; response.StatusCode != want || p.runs != 1 {
+			t.Errorf("%v: %d %s, %d runs", failure, response.StatusCode, body, p.runs)
+		}
+		if swept.left <= 0 || swept.left > 30*time.Second {
+			t.Errorf("the sweeping has %s", swept.left)
+		}
+		if !strings.Contains(w.log.String(), `"logins":3`) || failure != nil && !strings.Contains(w.log.String(), failure.Error()) {
+			t.Errorf("the log: %s", w.log)
+		}
+	}
+}
+
 func TestPurgeExpiredTellsWhatCameOfIt(t *testing.T) {
 	w, p := startPurging(t)
 	p.report = retention.Report{Examined: 7, Erased: 4, Finished: 1, Complete: true}

@@ -32,6 +32,8 @@ func (s *server) routes() []function {
 		{"Health", "Health", s.health},
 		{"Site", "site/{*path}", s.site},
 		{"Desk", "desk/{*path}", s.desk},
+		{"Login", "login/{*path}", s.login},
+		{"Backend", "backend/{*path}", s.backend},
 	}
 }
 
@@ -39,7 +41,6 @@ func (s *server) internalRoutes() []trigger {
 	return []trigger{
 		{"PersistConversation", s.persistConversation},
 		{"RotateDirectLineKey", s.rotateDirectLineKey},
-		{"PurgeExpired", s.purgeExpired},
 		{"PurgeExpired", s.purgeExpired},
 	}
 }

@@ -46,8 +46,12 @@ type Config struct {
 	Rotator    Rotator
 	Purger     Purger
 	// Desk is optional; without it there is no service desk.
-	Desk  *ServiceDesk
-	Pages []Page
+	Desk *ServiceDesk
+	// Login is optional; without it nobody logs in.
+	Login *LoginService
+	// LoginSweeper is optional.
+	LoginSweeper LoginSweeper
+	Pages        []Page
 	// ClientLimit and AssistantLimit are optional; without them nothing is limited.
 	ClientLimit    *ratelimit.Limiter
 	AssistantLimit *ratelimit.Limiter

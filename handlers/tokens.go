@@ -1,11 +1,7 @@
 package handlers
 
 import (
-	"bytes"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -107,47 +103,13 @@ func within(limiter *ratelimit.Limiter, key ratelimit.Key, message string) error
 // decodeBody reads an optional, small JSON object whose only member may be a
 // string of the given name, and returns that.
 func decodeBody(x *exchange, name string) (string, error) {
-	body, err := readBody(x)
-	if err != nil || len(body) == 0 {
+	body, err := readBody(x, maxTokenRequest, readTimeout)
+	if err != nil {
 		return "", err
 	}
-	if body[0] != '{' {
-		return "", badRequest("The body must be a JSON object, or empty.")
-	}
-	// A map and not a struct: encoding/json fills struct fields ignoring case.
-	// Its own words can quote the body, so they go nowhere.
-	var members map[string]*string
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	if err := decoder.Decode(&members); err != nil {
-		return "", badRequest("The body is not the JSON object that this address takes. Check its members and their types.")
-	}
-	if decoder.InputOffset() != int64(len(body)) {
-		return "", badRequest("Something follows the JSON object in the body. Send the object alone.")
-	}
-	value, given := members[name]
-	if len(members) > 1 || len(members) == 1 && !given {
-		return "", badRequest("The body may hold only the member " + name + ".")
-	}
-	if value == nil {
-		return "", nil
-	}
-	return *value, nil
-}
-
-func readBody(x *exchange) ([]byte, error) {
-	x.readWithin(readTimeout)
-	body, err := io.ReadAll(http.MaxBytesReader(x.writer, x.request.Body, maxTokenRequest))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return nil, problem.New(problem.TooLarge, "The body is larger than 8 KiB. Send only the token.")
-	}
+	members, err := decodeMembers(body, name)
 	if err != nil {
-		return nil, badRequest("The body could not be read. Send it again.").Because(err)
+		return "", err
 	}
-	x.bodyRead()
-	return bytes.TrimSpace(body), nil
-}
-
-func badRequest(message string) *problem.Error {
-	return problem.New(problem.BadRequest, message)
+	return members[name], nil
 }

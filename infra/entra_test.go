@@ -120,6 +120,9 @@ func TestServiceDeskDocumentNamesTheIDs(t *testing.T) {
 		if slices.Contains(role.AllowedMemberTypes, "User") && !strings.Contains(document, role.ID) {
 			t.Errorf("docs/service-desk.md does not name the id of %s", role.Value)
 		}
+		if slices.Contains(role.AllowedMemberTypes, "Application") && !strings.Contains(read(t, "docs", "end-user-login.md"), `\"appRoleId\":\"`+role.ID) {
+			t.Errorf("docs/end-user-login.md does not grant %s", role.Value)
+		}
 	}
 	if !strings.Contains(document, ids[0]+"=Scope") {
 		t.Error("docs/service-desk.md does not let the page use the API")

@@ -2,7 +2,7 @@ metadata description = 'Chatgate on Azure Functions Flex Consumption: one app fo
 
 targetScope = 'subscription'
 
-import { assistant, hasOnly, isBotResourceId, isGuid, isOrigin, isRate, isTenant } from 'types.bicep'
+import { assistant, hasNone, hasOnly, isBotResourceId, isGuid, isIdentityResourceId, isOrigin, isRate, isTenant } from 'types.bicep'
 
 @minLength(1)
 @maxLength(40)
@@ -17,7 +17,7 @@ param location string
 @description('The assistants, one for each bot.')
 param assistants assistant[]
 
-@description('Writes secrets that do not exist yet: the keys of bots that are created here, and the key for visitor tokens. Existing secrets stay as they are even with true.')
+@description('Writes secrets that do not exist yet: the keys of bots that are created here, and the keys for visitor tokens and for sealing. Existing secrets stay as they are even with true.')
 param seedSecrets bool = false
 
 @description('Lets the app rotate Direct Line keys of bots created here or given by botResourceId. Their secrets must exist.')
@@ -31,6 +31,10 @@ param secretValidityDays int = 180
 @maxLength(127)
 @description('Key Vault secret that signs visitor tokens; empty: none are issued.')
 param visitorKeySecretName string = 'visitor-key'
+
+@maxLength(127)
+@description('Key Vault secret that seals logins and their tokens; empty: there is no login.')
+param sealingKeySecretName string = 'sealing-key'
 
 @description('Issues and refreshes per client address, such as 60/m; or off.')
 param tokenRateLimit string = '60/m'
@@ -50,7 +54,7 @@ param skippedActivityTypes string = 'typing,trace'
 @description('Where the sample page loads Web Chat from; empty: the pinned copy on a public CDN.')
 param webChatUrl string = ''
 
-@description('Client id of the app registration of the service desk; empty: no service desk.')
+@description('Client id of the app registration, for consultants\' and bots\' tokens; empty: no service desk and no login.')
 param apiClientId string = ''
 
 @description('Entra ID, which signs consultants in; another address for a cloud whose tokens name one.')
@@ -113,6 +117,10 @@ param logRetentionInDays int = 30
 @description('Do not set it: random, and used only where the visitor key does not exist yet.')
 param visitorKey string = '${newGuid()}${newGuid()}'
 
+@secure()
+@description('Do not set it: random, and used only where the sealing key does not exist yet.')
+param sealingGuids string = '${newGuid()}${newGuid()}${newGuid()}'
+
 @description('Do not set it: the time at which the deployment began.')
 param deployedAt string = utcNow()
 
@@ -128,12 +136,20 @@ var withBot = filter(assistants, a => a.?bot != null)
 var withExistingBot = filter(assistants, a => !empty(a.?botResourceId))
 var withSender = filter(assistants, a => !empty(a.?botPrincipalId))
 var withDesk = filter(assistants, a => !empty(a.?deskTenantId))
+var logins = map(filter(assistants, a => a.?login != null), a => { id: a.id, login: a.login! })
+var connected = filter(logins, l => !empty(l.login.?oauthConnections))
+var loginUrls = filter(flatten(map(logins, l => [
+  { parameter: '${l.id}.login.url', url: l.login.?url ?? '' }
+  { parameter: '${l.id}.login.tokenServiceUrl', url: l.login.?tokenServiceUrl ?? '' }
+  { parameter: '${l.id}.login.backendUrl', url: l.login.?backendUrl ?? '' }
+])), u => !empty(u.url))
+var apiKeyNames = map(filter(logins, l => !empty(l.login.?apiKeySecretName)), l => l.login.?apiKeySecretName ?? '')
 var letters = 'abcdefghijklmnopqrstuvwxyz'
 var digits = '0123456789'
 
 // Two assistants with one secret would be one bot to Direct Line, and the
-// rotation may write the secrets of bots.
-var secretNames = map(concat(map(assistants, a => a.?directLineSecretName ?? '${a.id}-direct-line'), [visitorKeySecretName]), name => toLower(name))
+// rotation may write the secrets of bots. Login APIs may share a key.
+var secretNames = map(filter(concat(map(assistants, a => a.?directLineSecretName ?? '${a.id}-direct-line'), [visitorKeySecretName, sealingKeySecretName], union(apiKeyNames, [])), name => !empty(name)), name => toLower(name))
 
 var problems = concat(
   map(filter(ids, id => !hasOnly(id, '${letters}${digits}')), id => 'assistants: the id "${id}" may hold only small letters and digits.'),
@@ -141,7 +157,7 @@ var problems = concat(
   map(filter(origins, o => !isOrigin(o.origin)), o => 'assistants, ${o.parameter}: "${o.origin}" is not an origin; write https://host, without a path or a slash at the end.'),
   map(filter(withEndpoint, a => !startsWith(a.?directLineEndpoint ?? '', 'https://')), a => 'assistants, ${a.id}.directLineEndpoint: must begin with https://.'),
   map(filter(assistants, a => !hasOnly(toLower(a.?directLineSecretName ?? ''), '${letters}${digits}-')), a => 'assistants, ${a.id}.directLineSecretName: may hold only letters, digits and hyphens. It is a name, never the secret itself.'),
-  length(union(secretNames, secretNames)) == length(secretNames) ? [] : ['assistants, directLineSecretName: two assistants, or one and visitorKeySecretName, have the same secret.'],
+  length(union(secretNames, secretNames)) == length(secretNames) ? [] : ['assistants, directLineSecretName: two assistants, or one and visitorKeySecretName, sealingKeySecretName or a login.apiKeySecretName, have the same secret.'],
   map(filter(withBot, a => !isGuid(a.bot!.tenantId)), a => 'assistants, ${a.id}.bot.tenantId: "${a.bot!.tenantId}" is not the id of a tenant.'),
   map(filter(withBot, a => !isGuid(a.bot!.appId)), a => 'assistants, ${a.id}.bot.appId: "${a.bot!.appId}" is not a client id.'),
   map(filter(withBot, a => !startsWith(a.bot!.endpoint, 'https://')), a => 'assistants, ${a.id}.bot.endpoint: must begin with https://.'),
@@ -150,6 +166,17 @@ var problems = concat(
   map(filter(withExistingBot, a => !isBotResourceId(a.?botResourceId ?? '')), a => 'assistants, ${a.id}.botResourceId: is not the ARM id of a bot.'),
   map(filter(withSender, a => !isGuid(a.?botPrincipalId ?? '')), a => 'assistants, ${a.id}.botPrincipalId: is not an object id.'),
   map(filter(withDesk, a => !isTenant(a.?deskTenantId ?? '')), a => 'assistants, ${a.id}.deskTenantId: is not the id of one tenant.'),
+  map(filter(logins, l => !isGuid(l.login.botClientId)), l => 'assistants, ${l.id}.login.botClientId: is not a client id.'),
+  map(filter(logins, l => !isTenant(l.login.botTenantId)), l => 'assistants, ${l.id}.login.botTenantId: is not the id of one tenant.'),
+  map(filter(logins, l => empty(l.login.?url) && empty(l.login.?oauthConnections)), l => 'assistants, ${l.id}.login: has neither url nor oauthConnections; give one.'),
+  map(filter(logins, l => empty(l.login.?url) && !empty(l.login.?apiKeySecretName)), l => 'assistants, ${l.id}.login.apiKeySecretName: is of no use without url.'),
+  map(filter(loginUrls, u => !startsWith(u.url, 'https://') || !hasNone(u.url, ['?', '#', '@', ' ', ','])), u => 'assistants, ${u.parameter}: must be https://host/path, without query.'),
+  map(filter(apiKeyNames, name => !hasOnly(toLower(name), '${letters}${digits}-')), name => 'assistants, login.apiKeySecretName: "${name}" may hold only letters, digits and hyphens. It is a name, never the key itself.'),
+  map(filter(flatten(map(connected, l => l.login.?oauthConnections ?? [])), name => empty(name) || contains(name, ',')), name => 'assistants, login.oauthConnections: "${name}" is not the name of a connection.'),
+  map(filter(connected, l => !isIdentityResourceId(l.login.?botIdentityResourceId ?? '')), l => 'assistants, ${l.id}.login.botIdentityResourceId: is not the ARM id of a user-assigned identity; oauthConnections needs it.'),
+  empty(logins) || !empty(apiClientId) ? [] : ['apiClientId: is missing; assistants with a login need it.'],
+  empty(logins) || !empty(sealingKeySecretName) ? [] : ['sealingKeySecretName: is missing; assistants with a login need it.'],
+  hasOnly(toLower(sealingKeySecretName), '${letters}${digits}-') ? [] : ['sealingKeySecretName: may hold only letters, digits and hyphens.'],
   empty(apiClientId) || isGuid(apiClientId) ? [] : ['apiClientId: is not a client id.'],
   empty(withDesk) || !empty(apiClientId) ? [] : ['apiClientId: is missing; assistants with a deskTenantId need it.'],
   startsWith(authority, 'https://') ? [] : ['authority: must begin with https://.'],
@@ -232,6 +259,8 @@ module vault 'modules/vault.bicep' = {
     visitorKeySecretName: visitorKeySecretName
     seedSecrets: seedSecrets
     visitorKey: visitorKey
+    sealingKeySecretName: sealingKeySecretName
+    sealingGuids: sealingGuids
     customerManagedKey: customerManagedKey
     encryptionIdentityName: 'id-encryption-${token}'
   }
@@ -419,7 +448,9 @@ module app 'modules/app.bicep' = {
     conversationTableUri: usesCosmos ? cosmos!.outputs.tableUri : storage.outputs.conversationTableUri
     assistants: resolved
     rotatedBots: rotatedBots
+    botIdentityIds: union(map(connected, l => l.login.?botIdentityResourceId ?? ''), [])
     visitorKeySecretName: visitorKeySecretName
+    sealingKeySecretName: sealingKeySecretName
     tokenRateLimit: tokenRateLimit
     assistantRateLimit: assistantRateLimit
     clientAddressSource: clientAddressSource

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -109,7 +110,7 @@ func (f file) declared() map[string]bool {
 func builtIn() []string {
 	return []string{
 		"any", "base64", "concat", "contains", "dateTimeAdd", "dateTimeToEpoch", "empty", "environment", "fail", "filter", "first", "flatten",
-		"guid", "items", "join", "last", "length", "loadTextContent", "map", "newGuid", "range", "reduce", "replace", "resourceGroup",
+		"guid", "indexOf", "items", "join", "last", "length", "loadTextContent", "map", "newGuid", "range", "reduce", "replace", "resourceGroup",
 		"resourceId", "split", "startsWith", "string", "subscription", "subscriptionResourceId", "substring", "toLower", "toObject", "union",
 		"uniqueString", "utcNow",
 		// Decorators.
@@ -245,9 +246,12 @@ func TestBadParametersFailAtValidation(t *testing.T) {
 	for _, parameter := range []string{
 		"allowedOrigins", "trustedOrigins", "directLineEndpoint", "directLineSecretName", "bot.tenantId", "bot.appId", "bot.endpoint",
 		"botResourceId", "botPrincipalId", "deskTenantId: is not", "visitorKeySecretName", "tokenRateLimit", "assistantRateLimit", "clientAddressSource",
-		"apiClientId: is not", "apiClientId: is missing", "authority: must", "alertEmail",
+		"apiClientId: is not", "apiClientId: is missing; assistants with a deskTenantId", "authority: must", "alertEmail",
+		"login.botClientId", "login.botTenantId", "login: has neither", "login.apiKeySecretName: is of no use", "login.apiKeySecretName: \"",
+		"login.url", "login.tokenServiceUrl", "login.backendUrl", "login.oauthConnections", "login.botIdentityResourceId",
+		"apiClientId: is missing; assistants with a login", "sealingKeySecretName: is missing", "sealingKeySecretName: may",
 	} {
-		if !strings.Contains(problems+main.variables["origins"].Text, parameter) {
+		if !strings.Contains(problems+main.variables["origins"].Text+main.variables["loginUrls"].Text, parameter) {
 			t.Errorf("nothing checks %s", parameter)
 		}
 	}
@@ -287,8 +291,8 @@ func TestSeedingHappensOnce(t *testing.T) {
 			decorators = ""
 		}
 	}
-	if seeds != 2 {
-		t.Errorf("%d secrets are seeded; want the visitor key and a bot's", seeds)
+	if seeds != 3 {
+		t.Errorf("%d secrets are seeded; want the visitor key, the sealing key and a bot's", seeds)
 	}
 	hook, err := os.ReadFile(filepath.Join(root, "azure.yaml"))
 	if err != nil {
@@ -296,6 +300,54 @@ func TestSeedingHappensOnce(t *testing.T) {
 	}
 	if !strings.Contains(string(hook), "azd env set SEED_SECRETS false") {
 		t.Error("azure.yaml does not switch the seeding off after the first deployment")
+	}
+}
+
+// The sealing key is 32 bytes: 43 digits of base64, of which the last stands for
+// four bits. ARM cannot make random bytes, so they are put together from GUIDs.
+func TestTheSealingKeyIsMadeOfRandomDigits(t *testing.T) {
+	files := parse(t)
+	functions := files["types.bicep"].functions
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	for function, part := range map[string]string{"base64Digit": "'" + alphabet + "'", "randomKey": "range(0, 42), i => base64Digit(randomDigits(guids), i, 64, 1)"} {
+		if !strings.Contains(functions[function].Text, part) {
+			t.Errorf("%s lacks %s", function, part)
+		}
+	}
+	guids := strings.Repeat("01234567-89ab-4cde-8f01-23456789abcd", 3)
+	var digits strings.Builder // as randomDigits takes them
+	for _, cut := range regexp.MustCompile(`36 \* g(?: \+ (\d+))?, (\d+)`).FindAllStringSubmatch(functions["randomDigits"].Text, -1) {
+		from, _ := strconv.Atoi(cut[1])
+		size, _ := strconv.Atoi(cut[2])
+		digits.WriteString(guids[from : from+size])
+	}
+	if digits.String() != "0123456789ab"+"cde"+"f01"+"23456789abcd" {
+		t.Errorf("of a GUID %q is taken; want all but the version and the variant", &digits)
+	}
+	if count := 3 * digits.Len(); count < 2*43 {
+		t.Errorf("three GUIDs give %d digits", count)
+	}
+	if p := files["main.bicep"].params["sealingGuids"]; p.fallback != "'${newGuid()}${newGuid()}${newGuid()}'" || !strings.Contains(p.decorators, "@secure()") {
+		t.Errorf("sealingGuids is %s", p.fallback)
+	}
+}
+
+// Bots' identities are for the token service only: the app's own is named
+// wherever one is chosen.
+func TestTheAppHasTheIdentitiesOfItsBots(t *testing.T) {
+	files := parse(t)
+	app := files["modules/app.bicep"]
+	if !strings.Contains(app.resources["app"].text, "userAssignedIdentities: toObject(union([identityId], botIdentityIds)") {
+		t.Error("bots' identities are not assigned to the app")
+	}
+	for _, setting := range []string{"AzureWebJobsStorage__clientId: identityClientId", "ConversationBus__clientId: identityClientId", "AZURE_CLIENT_ID: identityClientId", "userAssignedIdentityResourceId: identityId"} {
+		if !strings.Contains(app.tree.Text, setting) {
+			t.Errorf("modules/app.bicep lacks %s", setting)
+		}
+	}
+	given := files["main.bicep"].modules["app"].body.object().properties()["params"].properties()["botIdentityIds"].Text
+	if !strings.Contains(given, "connected") {
+		t.Errorf("the app is given %s", given)
 	}
 }
 
@@ -347,6 +399,7 @@ func TestEveryStoreHasDiagnosticsAndEveryFaultAnAlert(t *testing.T) {
 	for what, word := range map[string]string{
 		"dead letters": "'DeadletteredMessages'", "quarantine": "'conversation-quarantine'", "5xx": "toint(ResultCode) >= 500",
 		"token failures": "direct_line_refused", "throttling": "direct_line_throttled", "retention": `Name == "PurgeExpired" and Success == false`,
+		"logins": "login_unavailable", "clients' systems": "backend_unsafe",
 	} {
 		if !strings.Contains(alerts, word) {
 			t.Errorf("no alert about %s", what)

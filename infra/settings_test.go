@@ -183,6 +183,13 @@ func TestHandlerAcceptsTheSettings(t *testing.T) {
 		"Api__ClientId":                             "7a3e5b52-9f0a-4c1d-8e57-0d2c4b6a8e90",
 		"RetentionDays":                             "365",
 		"RetentionDryRun":                           "true",
+		"Assistants__<id>__LoginUrl":                "https://login.bankx.example/chat",
+		"Assistants__<id>__LoginApiKeySecretName":   "bankx-login-key",
+		"Assistants__<id>__OAuthConnections":        "bankx-aad,bankx-crm",
+		"Assistants__<id>__TokenServiceUrl":         "https://europe.token.botframework.com",
+		"Assistants__<id>__BackendUrl":              "https://api.bankx.example/v1",
+		"Assistants__<id>__BotTenantId":             "1f0c6f2e-6a0b-4b4e-9d0e-2f6f0f5b7c11",
+		"Assistants__<id>__BotClientId":             "3d3a1a4c-52f0-4a49-8f0e-5b6c7d8e9f10",
 		"Assistants__<id>__DirectLineSiteName":      "Default Site",
 		"Assistants__<id>__BotResourceId":           "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/g/providers/Microsoft.BotService/botServices/bankx-bot",
 		"ConversationBus__fullyQualifiedNamespace":  "sb-example.servicebus.windows.net",
@@ -205,5 +212,9 @@ func TestHandlerAcceptsTheSettings(t *testing.T) {
 	// Set under names that the code does not read, they would be their zero values.
 	if loaded.APIClientID == "" || loaded.RetentionDays != 365 || !loaded.RetentionDryRun || loaded.Assistants[0].DeskTenantID == "" {
 		t.Errorf("the handler did not take the settings of the service desk and the retention: %+v", loaded)
+	}
+	if login := loaded.Assistants[0].Login; login.URL == "" || login.APIKeySecretName == "" || len(login.OAuthConnections) != 2 || login.TokenServiceURL == "" ||
+		login.BackendURL == "" || login.BotTenantID == "" || login.BotClientID == "" || loaded.SealingKeySecretName != "sealing-key" {
+		t.Errorf("the handler did not take the settings of the login: %+v", loaded)
 	}
 }

@@ -25,6 +25,36 @@ type newBot = {
 
 @export()
 @sealed()
+@description('How the users of one assistant log in to the client\'s own system. It has url, oauthConnections or both.')
+type userLogin = {
+  @description('Client id of the bot\'s identity: who may log users in.')
+  botClientId: string
+
+  @description('Entra tenant of that identity.')
+  botTenantId: string
+
+  @description('The client\'s Login API, https://host/path.')
+  url: string?
+
+  @maxLength(127)
+  @description('Key Vault secret that the Login API wants as x-api-key; left out: it wants none.')
+  apiKeySecretName: string?
+
+  @description('Names of the bot\'s OAuth connections that users may sign in with.')
+  oauthConnections: string[]?
+
+  @description('ARM id of the bot\'s user-assigned identity, which the app then has beside its own. Needed with oauthConnections.')
+  botIdentityResourceId: string?
+
+  @description('Regional or government token service; left out: the global one.')
+  tokenServiceUrl: string?
+
+  @description('The client\'s system that the bot may call for a user, https://host/path; left out: nothing.')
+  backendUrl: string?
+}
+
+@export()
+@sealed()
 @description('One bot and its settings: one business client.')
 type assistant = {
   @minLength(1)
@@ -67,6 +97,9 @@ type assistant = {
 
   @description('Entra tenant whose consultants may read this assistant\'s conversations; left out: nobody.')
   deskTenantId: string?
+
+  @description('Lets users log in to the client\'s own system; left out: no login.')
+  login: userLogin?
 }
 
 @export()
@@ -96,6 +129,24 @@ func isTenant(text string) bool => isGuid(text) && toLower(text) != '9188040d-6c
 @description('Whether the text is the ARM id of a bot.')
 func isBotResourceId(text string) bool =>
   length(split(text, '/')) == 9 && startsWith(toLower(text), '/subscriptions/') && contains(toLower(text), '/providers/microsoft.botservice/botservices/')
+
+@export()
+@description('Whether the text is the ARM id of a user-assigned identity.')
+func isIdentityResourceId(text string) bool =>
+  length(split(text, '/')) == 9 && startsWith(toLower(text), '/subscriptions/') && contains(toLower(text), '/providers/microsoft.managedidentity/userassignedidentities/')
+
+@description('The hexadecimal digits of GUIDs that are random, 30 of each: all but the version and the variant.')
+func randomDigits(guids string) string =>
+  join(map(range(0, length(guids) / 36), g => '${substring(guids, 36 * g, 8)}${substring(guids, 36 * g + 9, 4)}${substring(guids, 36 * g + 15, 3)}${substring(guids, 36 * g + 20, 3)}${substring(guids, 36 * g + 24, 12)}'), '')
+
+@description('One digit of base64, from two hexadecimal ones. Of the last digit of a key only some bits count.')
+func base64Digit(digits string, at int, values int, step int) string =>
+  substring('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/', (16 * indexOf('0123456789abcdef', substring(digits, 2 * at, 1)) + indexOf('0123456789abcdef', substring(digits, 2 * at + 1, 1))) % values * step, 1)
+
+@export()
+@description('The base64 of 32 random bytes, out of three random GUIDs: ARM has no other source of randomness.')
+func randomKey(guids string) string =>
+  '${join(map(range(0, 42), i => base64Digit(randomDigits(guids), i, 64, 1)), '')}${base64Digit(randomDigits(guids), 42, 16, 4)}='
 
 @export()
 @description('Whether the text is a count with a unit, such as 60/m.')

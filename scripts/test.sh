@@ -14,6 +14,9 @@ node scripts/summarise.mjs artifacts/go-test.json || failed=1
 echo "Go, what the race detector would distort: sizes and memory …"
 go test ./internal/invocation ./internal/transcript || failed=1
 
+echo "Go, built as it is shipped: what erases users' tokens from memory …"
+GOEXPERIMENT=runtimesecret go test ./internal/secretly ./internal/login/... ./internal/backend || failed=1
+
 echo "The widget's modules …"
 node --test web/test/ || failed=1
 

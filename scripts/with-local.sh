@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs a command beside the whole system on a free port, with empty data. The
-# command finds the system in BASE_URL. Fails if the command does, or if a
-# process of the system is left behind.
+# command finds the system in BASE_URL, its process in LOCAL_PID, and what it keeps
+# and logs in LOCAL_DATA. Fails if the command does, or if a process of the system
+# is left behind.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,7 +21,7 @@ for _ in $(seq 300); do
   sleep 0.1
 done
 BASE_URL=$(grep -oE 'http://localhost:[0-9]+' "$log" | head -1)
-export BASE_URL
+export BASE_URL LOCAL_PID=$system LOCAL_DATA=$data
 status=0
 "$@" || status=$?
 

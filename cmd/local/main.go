@@ -27,6 +27,7 @@ import (
 	"chatgate/internal/standin/cloud"
 	"chatgate/internal/standin/directline"
 	"chatgate/internal/standin/functionshost"
+	"chatgate/internal/standin/loginapi"
 	"chatgate/internal/transcript/filestore"
 )
 
@@ -39,6 +40,7 @@ type options struct {
 	data     string
 	webChat  string
 	lifetime time.Duration
+	prompts  time.Duration
 }
 
 func main() {
@@ -48,6 +50,7 @@ func main() {
 	flag.StringVar(&o.data, "data", ".local", "folder for what is kept between runs")
 	flag.StringVar(&o.webChat, "webchat", filepath.Join(".cache", "webchat", "webchat.js"), "Web Chat's bundle")
 	flag.DurationVar(&o.lifetime, "token-lifetime", directline.DefaultTokenLifetime, "life of a Direct Line token")
+	flag.DurationVar(&o.prompts, "login-life", loginapi.DefaultPromptLife, "how long the user's phone asks about a login")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -134,7 +137,12 @@ func startCloud(ctx context.Context, o options) (*cloud.Cloud, error) {
 		VisitorKeyVersion: key.Version,
 		DirectLine:        &directline.Options{Endpoint: endpoint(o.port), TokenLifetime: o.lifetime},
 		Authority:         fmt.Sprintf("http://localhost:%d%s", o.port, signInPath),
-		DeskPages:         deskPages(o.port),
+		AppURL:            fmt.Sprintf("http://localhost:%d", o.port),
+		BankURL:           fmt.Sprintf("http://localhost:%d%s", o.port, bankPath),
+		LoginLife:         o.prompts,
+		// Of the same host as Direct Line, whose cookie the sign-in page gets.
+		TokenServiceURL: fmt.Sprintf("http://127.0.0.1:%d%s", o.port, tokenServicePath),
+		DeskPages:       deskPages(o.port),
 	})
 }
 
@@ -177,9 +185,11 @@ func secretSettings(azure *cloud.Cloud) []string {
 	prefix := "Assistants__" + assistant + "__"
 	env := slices.DeleteFunc(azure.Env(), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
-		return name == "VisitorKeySecretName" || name == "KEY_VAULT_URI" || name == prefix+"DirectLineSecretName"
+		return name == "VisitorKeySecretName" || name == "KEY_VAULT_URI" || name == prefix+"DirectLineSecretName" ||
+			name == "SealingKeySecretName" || name == prefix+"LoginApiKeySecretName"
 	})
-	return append(env, prefix+"DirectLineSecret="+azure.DirectLine.Secret(directline.Key1).Reveal())
+	azure.Bank.SetKeys() // the key would be in the vault
+	return append(env, "SealingKey="+cloud.NewKey(), prefix+"DirectLineSecret="+azure.DirectLine.Secret(directline.Key1).Reveal())
 }
 
 const closeTimeout = 5 * time.Second
@@ -196,6 +206,7 @@ func announce(stdout io.Writer, port int) {
 Chatgate runs on this machine.
 
   Chat          %[1]s/api/site/chat/
+  Phone         %[1]s/local/phone       (say "log in" in the chat)
   Service desk  %[1]s/api/site/desk/
   What runs     %[1]s/
   Transcripts   %[1]s/local/transcripts

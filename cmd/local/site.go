@@ -16,8 +16,13 @@ import (
 	"chatgate/internal/transcript"
 )
 
-// signInPath is where Entra ID's stand-in is on the local server.
-const signInPath = "/local/entra"
+// Where stand-ins are on the local server.
+const (
+	signInPath       = "/local/entra"
+	bankPath         = "/local/bank"
+	tokenServicePath = "/local/tokenservice"
+	phonePath        = "/local/phone"
+)
 
 // site is what the local server offers beside the app: pages for people who look
 // around, the bus for bots, and for the browser Direct Line and sign-in.
@@ -42,6 +47,10 @@ func (s *site) handler() http.Handler {
 	mux.HandleFunc("GET /local/webchat.js", s.bundle)
 	mux.Handle("/local/bus/", http.StripPrefix("/local/bus", s.cloud.Bus.Handler()))
 	mux.Handle(signInPath+"/", http.StripPrefix(signInPath, s.cloud.Directory))
+	mux.Handle(bankPath+"/", http.StripPrefix(bankPath, s.cloud.BankHandler()))
+	mux.Handle(tokenServicePath+"/", http.StripPrefix(tokenServicePath, s.cloud.TokenService))
+	mux.Handle(phonePath, s.cloud.Bank.Phone(phonePath))
+	mux.Handle(phonePath+"/", s.cloud.Bank.Phone(phonePath))
 	mux.Handle("/v3/directline/", http.StripPrefix("/v3/directline", s.cloud.DirectLine))
 	return mux
 }
@@ -82,7 +91,7 @@ func (s *site) settings() []shownSetting {
 	shown := make([]shownSetting, 0, len(s.env))
 	for _, entry := range s.env {
 		name, value, _ := strings.Cut(entry, "=")
-		if name == "IDENTITY_HEADER" || strings.HasSuffix(name, "DirectLineSecret") {
+		if name == "IDENTITY_HEADER" || strings.HasSuffix(name, "DirectLineSecret") || name == "SealingKey" {
 			value = "(hidden)"
 		}
 		shown = append(shown, shownSetting{name, value})

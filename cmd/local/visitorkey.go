@@ -37,7 +37,7 @@ func loadVisitorKey(path string) (visitorKey, error) {
 func makeVisitorKey(path string) (visitorKey, error) {
 	var version [16]byte
 	_, _ = rand.Read(version[:]) // never fails, see its documentation
-	key := visitorKey{Value: cloud.NewVisitorKey(), Version: hex.EncodeToString(version[:])}
+	key := visitorKey{Value: cloud.NewKey(), Version: hex.EncodeToString(version[:])}
 	text, err := json.Marshal(key)
 	if err != nil {
 		return key, fmt.Errorf("encoding the visitor key: %w", err)

@@ -22,7 +22,7 @@ func TestNothingSecretIsWrittenDown(t *testing.T) {
 	t.Parallel()
 	s := newSystemWithTables(t, cloud.Options{DeliveryCount: 1000})
 	s.set("LOG_LEVEL=debug")
-	visitorKey := cloud.NewVisitorKey()
+	visitorKey := cloud.NewKey()
 	s.Vault.Set(cloud.VisitorKey, visitorKey)
 	s.canaries.add("visitor key", visitorKey)
 	i := s.startInstance(t)

@@ -115,14 +115,14 @@ func TestARotationOfTheVisitorKeyLosesNobody(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t, cloud.Options{})
 	before := s.startHandler(t).issue(t, "")
-	s.Vault.Set(cloud.VisitorKey, cloud.NewVisitorKey())
+	s.Vault.Set(cloud.VisitorKey, cloud.NewKey())
 
 	later := s.startHandler(t)
 	after := later.issue(t, before.Visitor)
 	if after.UserID != before.UserID {
 		t.Errorf("after the rotation %s became %s", before.UserID, after.UserID)
 	}
-	s.Vault.Set(cloud.VisitorKey, cloud.NewVisitorKey())
+	s.Vault.Set(cloud.VisitorKey, cloud.NewKey())
 	last := s.startHandler(t)
 	if again := last.issue(t, after.Visitor); again.UserID != before.UserID {
 		t.Errorf("after two rotations %s became %s", before.UserID, again.UserID)

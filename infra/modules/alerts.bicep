@@ -119,6 +119,15 @@ var logAlerts = [
     query: '${lines} | where Code in ("direct_line_throttled", "rate_limited") | summarize Count = sum(ItemCount) by bin(TimeGenerated, 5m), Assistant'
   }
   {
+    name: 'login-failures'
+    severity: 2
+    threshold: 3
+    every: 'PT5M'
+    window: 'PT15M'
+    description: 'Users cannot log in, or bots cannot act for them: a client\'s Login API or system is away, or gives answers that cannot be used.'
+    query: '${lines} | where Code in ("login_refused", "login_unavailable", "backend_unavailable", "backend_unsafe") | summarize Count = sum(ItemCount) by bin(TimeGenerated, 5m), Assistant'
+  }
+  {
     name: 'retention'
     severity: 2
     threshold: 0

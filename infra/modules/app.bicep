@@ -32,7 +32,11 @@ param assistants assistant[]
 @description('ARM ids of the bots whose keys are rotated, by assistant id. Empty: no rotation.')
 param rotatedBots object
 
+@description('ARM ids of bots\' identities that the app has beside its own, to call the token service.')
+param botIdentityIds string[]
+
 param visitorKeySecretName string
+param sealingKeySecretName string
 param tokenRateLimit string
 param assistantRateLimit string
 param clientAddressSource string
@@ -78,6 +82,7 @@ var handlerSettings = {
   KEY_VAULT_URI: vaultUri
   ConversationStore__tableServiceUri: conversationTableUri
   VisitorKeySecretName: visitorKeySecretName
+  SealingKeySecretName: sealingKeySecretName
   TokenRateLimit: tokenRateLimit
   AssistantRateLimit: assistantRateLimit
   ClientAddressSource: clientAddressSource
@@ -98,6 +103,13 @@ var assistantSettings = map(assistants, a => {
   'Assistants__${a.id}__AllowNoOrigin': (a.?allowNoOrigin ?? false) ? 'true' : 'false'
   'Assistants__${a.id}__DirectLineEndpoint': a.?directLineEndpoint ?? ''
   'Assistants__${a.id}__DeskTenantId': a.?deskTenantId ?? ''
+  'Assistants__${a.id}__LoginUrl': a.?login.?url ?? ''
+  'Assistants__${a.id}__LoginApiKeySecretName': a.?login.?apiKeySecretName ?? ''
+  'Assistants__${a.id}__OAuthConnections': join(a.?login.?oauthConnections ?? [], ',')
+  'Assistants__${a.id}__TokenServiceUrl': a.?login.?tokenServiceUrl ?? ''
+  'Assistants__${a.id}__BackendUrl': a.?login.?backendUrl ?? ''
+  'Assistants__${a.id}__BotTenantId': a.?login.?botTenantId ?? ''
+  'Assistants__${a.id}__BotClientId': a.?login.?botClientId ?? ''
 })
 
 // Only for bots whose keys this app rotates.
@@ -127,7 +139,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'
-    userAssignedIdentities: { '${identityId}': {} }
+    userAssignedIdentities: toObject(union([identityId], botIdentityIds), id => id, id => {})
   }
   properties: {
     serverFarmId: plan.id

@@ -1,4 +1,6 @@
-metadata description = 'The vault: the app reads its secrets by identity. Also the key that signs visitor tokens and, where asked for, the key that encrypts the conversations.'
+metadata description = 'The vault: the app reads its secrets by identity. Also the keys that sign visitor tokens and seal logins and, where asked for, the key that encrypts the conversations.'
+
+import { randomKey } from '../types.bicep'
 
 param name string
 param location string
@@ -20,6 +22,13 @@ param seedSecrets bool
 @description('72 random hexadecimal characters and hyphens. Each GUID carries 122 random bits.')
 @secure()
 param visitorKey string
+
+@description('Secret that seals logins and their tokens; empty: none.')
+param sealingKeySecretName string
+
+@description('Three random GUIDs.')
+@secure()
+param sealingGuids string
 
 @description('Creates a key for the conversations, and an identity that may use it.')
 param customerManagedKey bool
@@ -67,6 +76,17 @@ resource visitorSecret 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = if (seed
   name: empty(visitorKeySecretName) ? 'none' : visitorKeySecretName
   properties: {
     value: base64(visitorKey)
+    contentType: 'base64'
+  }
+}
+
+// Written once: what was sealed with it must go on opening.
+@onlyIfNotExists()
+resource sealingSecret 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = if (seedSecrets && !empty(sealingKeySecretName)) {
+  parent: vault
+  name: empty(sealingKeySecretName) ? 'none' : sealingKeySecretName
+  properties: {
+    value: randomKey(sealingGuids)
     contentType: 'base64'
   }
 }

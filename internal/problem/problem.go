@@ -36,6 +36,15 @@ const (
 	RoleMissing           Code = "role_missing"
 	DirectoryUnavailable  Code = "directory_unavailable"
 	StoreUnavailable      Code = "store_unavailable"
+	LoginUnknown          Code = "login_unknown"
+	LoginPending          Code = "login_pending"
+	LoginAgain            Code = "login_again"
+	LoginCoolDown         Code = "login_cooldown"
+	LoginUnavailable      Code = "login_unavailable"
+	LoginRefused          Code = "login_refused"
+	PathNotAllowed        Code = "path_not_allowed"
+	BackendUnavailable    Code = "backend_unavailable"
+	BackendUnsafe         Code = "backend_unsafe"
 	Internal              Code = "internal"
 )
 

@@ -14,7 +14,7 @@ const DefaultDirectLineEndpoint = "https://directline.botframework.com/v3/direct
 const DefaultDirectLineSite = "Default Site"
 
 func loadAssistants(r *reader) []Assistant {
-	ids := r.middles("Assistants")
+	ids := r.assistants()
 	if len(ids) == 0 {
 		r.complain("Assistants__<id>__DirectLineSecretName",
 			"is missing for every assistant; set it, and AllowedOrigins, for at least one id such as bankx")
@@ -43,6 +43,7 @@ func loadAssistant(r *reader, spelled string) Assistant {
 		Bot:                  parsed(r, prefix+"BotResourceId", "", ParseBotResource),
 		DirectLineSiteName:   parsed(r, prefix+"DirectLineSiteName", DefaultDirectLineSite, parseSiteName),
 		DeskTenantID:         parsed(r, prefix+"DeskTenantId", "", parseTenant),
+		Login:                loadLogin(r, prefix),
 	}
 	if a.DirectLineSecret.IsEmpty() && !r.has(prefix+"DirectLineSecretName") {
 		r.complain(prefix+"DirectLineSecretName", "is missing; set it to the name of the Key Vault secret that holds the bot's Direct Line secret")

@@ -12,13 +12,18 @@ import (
 // DefaultAuthority is Entra ID of the public cloud.
 const DefaultAuthority = "https://login.microsoftonline.com"
 
-// loadAPIClientID asks for the id as soon as an assistant has consultants: their
-// tokens could not be told from those for other APIs without it.
+// loadAPIClientID asks for the id as soon as an assistant has consultants or a
+// login: their tokens could not be told from those for other APIs without it.
 func loadAPIClientID(r *reader) string {
 	const name = "Api__ClientId"
-	for _, assistant := range r.middles("Assistants") {
-		if desk := "Assistants__" + assistant + "__DeskTenantId"; r.has(desk) && !r.has(name) {
-			r.complain(name, "is missing; "+desk+" needs it: set it to the client id of the app registration of this API")
+	for _, assistant := range r.assistants() {
+		prefix := "Assistants__" + assistant + "__"
+		wanted := loginOf(r, prefix)
+		if r.has(prefix + "DeskTenantId") {
+			wanted = prefix + "DeskTenantId"
+		}
+		if wanted != "" {
+			r.need(name, wanted, "set it to the client id of the app registration of this API")
 			break
 		}
 	}

@@ -17,7 +17,7 @@ type Rotation struct {
 // assistant in environ its id may be "". The error is an [*InvalidError].
 func LoadRotation(environ []string, assistant string) (Rotation, error) {
 	r := newReader(environ)
-	spelled, err := chosen(r.middles("Assistants"), assistant)
+	spelled, err := chosen(r.assistants(), assistant)
 	if err != nil {
 		r.complain("Assistants__<id>__BotResourceId", err.Error())
 		return Rotation{}, r.invalid()

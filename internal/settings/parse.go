@@ -87,7 +87,7 @@ func (r *reader) parseEndpoint(text string) (string, error) {
 	switch {
 	case err != nil || address.Opaque != "" || !isHostName(address.Hostname()):
 		return "", errors.New("is not an address; write https://host/path")
-	case address.User != nil || address.RawQuery != "" || address.Fragment != "":
+	case address.User != nil || strings.ContainsAny(text, "?#"):
 		return "", errors.New("holds more than https://host/path; leave user, query and fragment out")
 	case address.Scheme == "https":
 	case address.Scheme == "http" && r.development && isLoopback(address.Hostname()):

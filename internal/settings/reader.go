@@ -108,18 +108,19 @@ func parsed[T any](r *reader, name, fallback string, parse func(string) (T, erro
 	return value
 }
 
-// middles lists the distinct middle parts of the names prefix__<middle>__rest,
+// assistants lists the distinct middle parts of the names Assistants__<id>__rest,
 // as they are spelled.
-func (r *reader) middles(prefix string) []string {
+func (r *reader) assistants() []string {
+	const prefix = "Assistants__"
 	var found []string
 	for lower, entry := range r.values {
-		if !strings.HasPrefix(lower, strings.ToLower(prefix)+"__") {
+		if !strings.HasPrefix(lower, strings.ToLower(prefix)) {
 			continue
 		}
-		middle, _, _ := strings.Cut(entry.name[len(prefix)+len("__"):], "__")
-		same := func(other string) bool { return strings.EqualFold(other, middle) }
+		id, _, _ := strings.Cut(entry.name[len(prefix):], "__")
+		same := func(other string) bool { return strings.EqualFold(other, id) }
 		if !slices.ContainsFunc(found, same) {
-			found = append(found, middle)
+			found = append(found, id)
 		}
 	}
 	slices.SortFunc(found, func(a, b string) int {

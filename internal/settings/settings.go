@@ -38,6 +38,11 @@ type Settings struct {
 	// VisitorKeySecretName names the secret that signs visitor tokens; empty
 	// means that none are issued.
 	VisitorKeySecretName string
+	// SealingKeySecretName names the secret that seals logins and their tokens.
+	// Where an assistant has a login, either it or SealingKey is set.
+	SealingKeySecretName string
+	// SealingKey is the key itself, in Development only.
+	SealingKey redacted.Text
 
 	// Store says where transcripts go.
 	Store Store
@@ -55,8 +60,8 @@ type Settings struct {
 	// where there is none.
 	FrontDoorID string
 
-	// APIClientID is the client id of the app registration for which consultants'
-	// tokens are made out; empty turns the service desk off.
+	// APIClientID is the client id of the app registration for which the tokens of
+	// consultants and bots are made out; empty turns the service desk off.
 	APIClientID string
 	// Authority is the address of Entra ID, without a slash at its end.
 	Authority string
@@ -96,6 +101,8 @@ type Assistant struct {
 	// DeskTenantID is the Entra tenant of the client's consultants, a lower-case
 	// UUID; empty where nobody may read the conversations.
 	DeskTenantID string
+	// Login is how the assistant's users log in.
+	Login Login
 }
 
 // Store says where transcripts go: exactly one of its fields is set.
@@ -132,6 +139,7 @@ func load(environ []string) (Settings, *reader, error) {
 	s.AssistantRateLimit = parsed(r, "AssistantRateLimit", "6000/m", ParseRate)
 	s.FrontDoorID = parsed(r, "ClientAddressSource", "x-forwarded-for", parseAddressSource)
 	s.WebChatURL = parsed(r, "WebChatUrl", "", parseWebChatURL)
+	s.SealingKeySecretName, s.SealingKey = loadSealing(r)
 	s.APIClientID = loadAPIClientID(r)
 	s.Authority = parsed(r, "Authority", DefaultAuthority, r.parseEndpoint)
 	s.RetentionDays = parsed(r, "RetentionDays", "0", parseDays)
@@ -158,10 +166,13 @@ func needsVault(s Settings) bool {
 	if !s.Development || s.VisitorKeySecretName != "" {
 		return true
 	}
-	for _, assistant := range s.Assistants {
-		if assistant.DirectLineSecret.IsEmpty() {
+	sealed := false
+	for i := range s.Assistants {
+		assistant := &s.Assistants[i]
+		if assistant.DirectLineSecret.IsEmpty() || assistant.Login.APIKeySecretName != "" {
 			return true
 		}
+		sealed = sealed || assistant.Login.IsOn()
 	}
-	return false
+	return sealed && s.SealingKey.IsEmpty()
 }

@@ -77,17 +77,38 @@ func TestEverySettingIsRead(t *testing.T) {
 		"Assistants__bankx__DirectLineEndpoint=https://europe.directline.botframework.com/v3/directline",
 		"Assistants__bankx__BotResourceId="+bankBot,
 		"Assistants__bankx__DirectLineSiteName=web",
+		"SealingKeySecretName=sealing-key",
+		"Assistants__bankx__LoginUrl=https://api.bankx.example/login/",
+		"Assistants__bankx__LoginApiKeySecretName=bankx-login-key",
+		"Assistants__bankx__OAuthConnections=graph , crm,graph",
+		"Assistants__bankx__TokenServiceUrl=https://europe.api.botframework.com/",
+		"Assistants__bankx__BackendUrl=https://api.bankx.example/v1",
+		"Assistants__bankx__BotTenantId=7D8B0D2F-1BF0-4DDA-AEC3-CB9272F09591",
+		"Assistants__bankx__BotClientId=7D8B0D2F-1BF0-4DDA-AEC3-CB9272F09592",
 	))
 	if err != nil {
 		t.Fatal(err)
 	}
 	bankx := got.Assistants[0]
+	wantLogin := settings.Login{
+		URL:              "https://api.bankx.example/login",
+		APIKeySecretName: "bankx-login-key",
+		OAuthConnections: []string{"crm", "graph"},
+		TokenServiceURL:  "https://europe.api.botframework.com",
+		BackendURL:       "https://api.bankx.example/v1",
+		BotTenantID:      "7d8b0d2f-1bf0-4dda-aec3-cb9272f09591",
+		BotClientID:      "7d8b0d2f-1bf0-4dda-aec3-cb9272f09592",
+	}
+	if diff := cmp.Diff(wantLogin, bankx.Login); diff != "" {
+		t.Errorf("the login (-want +got):\n%s", diff)
+	}
 	for name, ok := range map[string]bool{
 		"port":       got.Port == 4711,
 		"level":      got.LogLevel == slog.LevelWarn,
 		"client id":  strings.HasSuffix(got.ClientID, "1"),
 		"max age":    got.SecretMaxAge == 30*time.Second,
 		"key":        got.VisitorKeySecretName == "visitor-key",
+		"sealing":    got.SealingKeySecretName == "sealing-key",
 		"skipped":    slices.Equal(got.SkippedActivityTypes, []string{"typing", "endOfConversation"}),
 		"rate":       got.TokenRateLimit == settings.Rate{Count: 5, Period: time.Second},
 		"off":        got.AssistantRateLimit == settings.Rate{Off: true},
@@ -147,6 +168,14 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 		"Assistants__banky__DirectLineEndpoint=http://127.0.0.1:1/v3/directline",
 		"Assistants__banky__BotResourceId=banky-bot",
 		"Assistants__banky__DirectLineSiteName=two\nlines",
+		"SealingKey=canary-6d2e",
+		"Assistants__banky__LoginUrl=http://127.0.0.1:1/login",
+		"Assistants__banky__LoginApiKeySecretName=aB3.canary-6d2e",
+		"Assistants__banky__OAuthConnections=,",
+		"Assistants__banky__TokenServiceUrl=https://a.example?x",
+		"Assistants__banky__BackendUrl=https://rita@a.example",
+		"Assistants__banky__BotTenantId=common",
+		"Assistants__bankz__BackendUrl=https://a.example",
 	})
 	var invalid *settings.InvalidError
 	if !errors.As(err, &invalid) {
@@ -166,6 +195,9 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 		"Assistants__banky__DirectLineSecretName", "ConversationStore__tableServiceUri",
 		"Assistants__banky__AllowNoOrigin", "Assistants__banky__DirectLineEndpoint",
 		"Assistants__banky__BotResourceId", "Assistants__banky__DirectLineSiteName",
+		"SealingKey", "SealingKeySecretName", "Assistants__banky__LoginUrl", "Assistants__banky__LoginApiKeySecretName",
+		"Assistants__banky__OAuthConnections", "Assistants__banky__TokenServiceUrl", "Assistants__banky__BackendUrl",
+		"Assistants__banky__BotTenantId", "Assistants__banky__BotClientId", "Assistants__bankz__BackendUrl",
 	} {
 		if !slices.Contains(named, want) {
 			t.Errorf("%s is not complained of in:\n%v", want, err)

@@ -21,6 +21,7 @@ type Activity struct {
 	AttachmentLayout string            `json:"attachmentLayout,omitempty"`
 	Attachments      []Attachment      `json:"attachments,omitempty"`
 	SuggestedActions *SuggestedActions `json:"suggestedActions,omitempty"`
+	Name             string            `json:"name,omitempty"`
 	Value            json.RawMessage   `json:"value,omitempty"`
 }
 

@@ -20,6 +20,13 @@ func (b *Bot) answer(ctx context.Context, received Activity) error {
 		return b.greet(ctx, received)
 	case "message":
 		return b.converse(ctx, received)
+	case "event":
+		if strings.EqualFold(received.Name, "tokens/response") {
+			return b.hearEvent(ctx, received)
+		}
+		return nil
+	case "invoke":
+		return b.verifyState(ctx, received)
 	default: // typing, events and the like ask for nothing
 		return nil
 	}
@@ -33,12 +40,25 @@ func (b *Bot) greet(ctx context.Context, received Activity) error {
 		}
 		received.From = Account{ID: member.ID, Name: member.Name, Role: "user"}
 		welcome := message("Hello! I am the " + b.options.Name + ". Say anything and I will say it back, or say help.")
-		welcome.SuggestedActions = suggestions("help", "card", "slow", "long")
+		welcome.SuggestedActions = suggestions(b.words("help", "card", "slow", "long")...)
 		if err := b.reply(ctx, received, welcome); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// words are what the bot suggests: what it can, and the login where that is
+// offered.
+func (b *Bot) words(always ...string) []string {
+	if b.logins == nil {
+		return always
+	}
+	always = append(always, "log in")
+	if b.options.Login.Connection != "" {
+		always = append(always, "sign in")
+	}
+	return always
 }
 
 func suggestions(words ...string) *SuggestedActions {
@@ -51,9 +71,12 @@ func suggestions(words ...string) *SuggestedActions {
 
 // converse answers a message.
 func (b *Bot) converse(ctx context.Context, received Activity) error {
+	if answered, err := b.converseAboutLogin(ctx, received); answered || err != nil {
+		return err
+	}
 	switch strings.ToLower(strings.TrimSpace(received.Text)) {
 	case "help":
-		return b.reply(ctx, received, help())
+		return b.reply(ctx, received, b.help())
 	case "card":
 		return b.reply(ctx, received, cards())
 	case "slow":
@@ -67,8 +90,8 @@ func (b *Bot) converse(ctx context.Context, received Activity) error {
 	}
 }
 
-func help() Activity {
-	text := strings.Join([]string{
+func (b *Bot) help() Activity {
+	lines := []string{
 		"Here is what I understand:",
 		"",
 		"- **help** shows this list",
@@ -76,11 +99,20 @@ func help() Activity {
 		"- **slow** lets me think first, with a typing indicator",
 		"- **long** gives a very long answer",
 		"- **error** makes me fail, so that the message cannot be delivered",
-		"- anything else comes back to you, files included",
-	}, "\n")
-	answer := message(text)
+	}
+	if b.logins != nil {
+		lines = append(lines,
+			"- **log in** asks your phone whether it is you; **log in as …** asks somebody else's",
+			"- **balance** shows what you have in the bank, once you are logged in",
+			"- **log out** makes me forget that you are")
+		if b.options.Login.Connection != "" {
+			lines = append(lines, "- **sign in** does it with a page in place of the phone")
+		}
+	}
+	lines = append(lines, "- anything else comes back to you, files included")
+	answer := message(strings.Join(lines, "\n"))
 	answer.TextFormat = "markdown"
-	answer.SuggestedActions = suggestions("card", "slow", "long", "error")
+	answer.SuggestedActions = suggestions(b.words("card", "slow", "long", "error")...)
 	return answer
 }
 

@@ -1,7 +1,8 @@
 // Package bot is the demo bot behind the stand-in of Direct Line: it greets,
 // echoes and shows cards, so that whoever tries Chatgate on one machine has
 // somebody to talk to. Like a bot in production it logs every activity that it
-// receives or sends to Service Bus ([Bus]), from where Chatgate stores it.
+// receives or sends to Service Bus ([Bus]), from where Chatgate stores it. It also
+// shows how a bot lets users log in through Chatgate ([LoginOptions]).
 //
 // It is never part of the deployed program.
 package bot
@@ -12,6 +13,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -40,16 +43,21 @@ type Options struct {
 	// Thinking is the pause between the typing indicator and the answer to
 	// "slow" ([DefaultThinking]).
 	Thinking time.Duration
+	// Login lets users log in (it is not offered).
+	Login *LoginOptions
+	// Logger is told what goes wrong with logins, without any content (discards).
+	Logger *slog.Logger
 	// Now is the clock of the activities that the bot makes (time.Now).
 	Now func() time.Time
 }
 
-// Bot answers activities. It keeps nothing between them and may be used by
-// several goroutines at once.
+// Bot answers activities. Between them it keeps nothing but its users' logins. It
+// may be used by several goroutines at once; where logins are offered, close it.
 type Bot struct {
 	conversations Conversations
 	transcript    Transcript
 	options       Options
+	logins        *logins // nil where they are not offered
 }
 
 // New returns a bot that sends to conversations and logs to transcript; a nil
@@ -68,10 +76,18 @@ func New(conversations Conversations, transcript Transcript, options *Options) *
 	if chosen.Now == nil {
 		chosen.Now = time.Now
 	}
+	if chosen.Logger == nil {
+		chosen.Logger = slog.New(slog.DiscardHandler)
+	}
 	if transcript == nil {
 		transcript = noTranscript{}
 	}
-	return &Bot{conversations: conversations, transcript: transcript, options: chosen}
+	chosen.Login = loginDefaults(chosen.Login)
+	made := &Bot{conversations: conversations, transcript: transcript, options: chosen}
+	if chosen.Login != nil {
+		made.logins = &logins{api: &chatgate{*chosen.Login}, sessions: map[person]*session{}}
+	}
+	return made
 }
 
 // noTranscript logs nothing.
@@ -100,7 +116,7 @@ func (b *Bot) Receive(ctx context.Context, activity json.RawMessage) error {
 }
 
 // asReceived is an activity as the Bot Framework's transcript logger writes it:
-// with the sender's role, which channels leave out.
+// with the sender's role, which channels leave out, and without credentials.
 func asReceived(activity json.RawMessage, received Activity) (json.RawMessage, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(activity, &fields); err != nil {
@@ -114,11 +130,21 @@ func asReceived(activity json.RawMessage, received Activity) (json.RawMessage, e
 		return nil, fmt.Errorf("writing the sender: %w", err)
 	}
 	fields["from"] = from
+	if carriesCredential(received) {
+		fields["value"] = json.RawMessage(`{"redacted":true}`)
+	}
 	logged, err := json.Marshal(fields)
 	if err != nil {
 		return nil, fmt.Errorf("writing an activity: %w", err)
 	}
 	return logged, nil
+}
+
+// carriesCredential tells of activities whose value is a user's token, or what is
+// exchanged for one. Chatgate stores no such value, but it need not travel.
+func carriesCredential(received Activity) bool {
+	name := strings.ToLower(received.Name)
+	return received.Type == "event" && name == "tokens/response" || received.Type == "invoke" && strings.HasPrefix(name, "signin/")
 }
 
 // reply sends one activity in answer to another, and logs it.

@@ -22,6 +22,8 @@ import (
 	"chatgate/internal/standin/directline"
 	"chatgate/internal/standin/egress"
 	"chatgate/internal/standin/entra"
+	"chatgate/internal/standin/loginapi"
+	"chatgate/internal/standin/tokenservice"
 	"chatgate/internal/standin/vault"
 )
 
@@ -63,6 +65,21 @@ type Options struct {
 	// DeskPages are the addresses of the service desk's page, to which a sign-in
 	// leads back (none).
 	DeskPages []string
+	// AppURL is where the demo bot finds the app's public API (the bot lets nobody
+	// log in).
+	AppURL string
+	// PhoneURL is where the bot says that the users' phone is (AppURL, and
+	// /local/phone).
+	PhoneURL string
+	// BankURL is the address of the client's system, where the owner serves
+	// [Cloud.BankHandler] (https://bank.example, behind the proxy).
+	BankURL string
+	// LoginLife is how long the client's system waits for a user to decide
+	// ([loginapi.DefaultPromptLife]).
+	LoginLife time.Duration
+	// TokenServiceURL is the address of the service that holds the tokens of OAuth
+	// connections, where the owner serves it (its real names, behind the proxy).
+	TokenServiceURL string
 }
 
 // Cloud is a running set of stand-ins.
@@ -77,8 +94,13 @@ type Cloud struct {
 	// Directory is where consultants and bots sign in; Desk says who they are.
 	Directory *entra.Directory
 	Desk      Desk
+	// Bank is the client's system, at which users log in; TokenService holds what
+	// they got at the bot's OAuth connection.
+	Bank         *loginapi.Bank
+	TokenService *tokenservice.Service
 
 	options    Options
+	bot        *bot.Bot
 	transcript *bot.Bus
 	client     *http.Client
 }
@@ -90,7 +112,7 @@ func Start(ctx context.Context, options Options) (*Cloud, error) {
 	if c.options.Assistant == "" {
 		c.options.Assistant = "demo"
 	}
-	for _, step := range []func(context.Context) error{c.startNetwork, c.startDirectory, c.startVault, c.startBus, c.startBot} {
+	for _, step := range []func(context.Context) error{c.startNetwork, c.startDirectory, c.startVault, c.startBank, c.startBus, c.startBot} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, c.Close(ctx))
 		}
@@ -125,14 +147,15 @@ func (c *Cloud) startVault(context.Context) (err error) {
 	c.Proxy.Handle(botservice.Host, c.BotService)
 	c.Vault.Set(DirectLineSecret, c.DirectLine.Regenerate(directline.Key1).Reveal())
 	if c.options.VisitorKey == "" {
-		c.Vault.Set(VisitorKey, NewVisitorKey())
+		c.Vault.Set(VisitorKey, NewKey())
 		return nil
 	}
 	return c.Vault.Restore(VisitorKey, c.options.VisitorKeyVersion, c.options.VisitorKey)
 }
 
-// NewVisitorKey makes a key as the setting VisitorKeySecretName wants it.
-func NewVisitorKey() string {
+// NewKey makes 32 random bytes in base64, as the settings VisitorKeySecretName and
+// SealingKeySecretName want them.
+func NewKey() string {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails, see its documentation
 	return base64.StdEncoding.EncodeToString(key)
@@ -153,7 +176,8 @@ func (c *Cloud) startBus(context.Context) (err error) {
 
 func (c *Cloud) startBot(context.Context) error {
 	c.transcript = bot.NewBus("https://"+BusHost, &bot.BusOptions{Assistant: c.options.Assistant, Client: c.client})
-	c.DirectLine.Connect(bot.New(c.DirectLine, c.transcript, nil))
+	c.bot = bot.New(c.DirectLine, c.transcript, &bot.Options{Login: c.botLogin()})
+	c.DirectLine.Connect(c.bot)
 	return nil
 }
 
@@ -171,6 +195,7 @@ func (c *Cloud) Env() []string {
 		"Api__ClientId=" + c.Desk.API.ClientID,
 		prefix + "DeskTenantId=" + c.Desk.Tenant.ID(),
 	}
+	env = append(env, c.loginEnv(prefix)...)
 	if c.options.Authority != "" {
 		env = append(env, "Authority="+c.options.Authority)
 	}
@@ -190,6 +215,9 @@ func (c *Cloud) Close(ctx context.Context) error {
 	var failures []error
 	if c.DirectLine != nil {
 		c.DirectLine.Close()
+	}
+	if c.bot != nil {
+		c.bot.Close()
 	}
 	if c.transcript != nil {
 		failures = append(failures, c.transcript.Close(ctx))

@@ -40,6 +40,7 @@ type ManagedIdentity struct {
 
 	mu       sync.Mutex
 	requests map[string]int
+	clients  map[string]bool // whose tokens are given, in lower case
 }
 
 // StartManagedIdentity serves the endpoint until Close.
@@ -54,6 +55,7 @@ func StartManagedIdentity(ctx context.Context, tenant *Tenant) (*ManagedIdentity
 		url:      "http://" + listener.Addr().String() + identityPath,
 		served:   make(chan error, 1),
 		requests: map[string]int{},
+		clients:  map[string]bool{strings.ToLower(tenant.clientID): true},
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET "+identityPath, endpoint.counted(endpoint.Faults.Wrap(http.HandlerFunc(endpoint.token))))
@@ -69,6 +71,19 @@ func (m *ManagedIdentity) Env() []string {
 		"IDENTITY_HEADER=" + m.secret.Reveal(),
 		"AZURE_CLIENT_ID=" + m.tenant.clientID,
 	}
+}
+
+// Accept gives the app another user-assigned identity, by its client id.
+func (m *ManagedIdentity) Accept(clientID string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.clients[strings.ToLower(clientID)] = true
+}
+
+func (m *ManagedIdentity) has(clientID string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.clients[strings.ToLower(clientID)]
 }
 
 // Requests is how often a token for resource was asked for, faults included.
@@ -132,8 +147,8 @@ func (m *ManagedIdentity) refusal(r *http.Request) (status int, reason string) {
 		return http.StatusBadRequest, "api-version must be " + identityAPIVersion
 	case query.Get("resource") == "":
 		return http.StatusBadRequest, "resource is missing"
-	case !strings.EqualFold(query.Get("client_id"), m.tenant.clientID):
-		// The app has a user-assigned identity only: asking without its client id
+	case !m.has(query.Get("client_id")):
+		// The app has user-assigned identities only: asking without a client id
 		// means the system-assigned one, which does not exist.
 		return http.StatusBadRequest, "no managed identity found for the client_id given"
 	}

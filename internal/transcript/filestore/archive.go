@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"chatgate/internal/localfile"
 	"chatgate/internal/transcript"
 )
 
@@ -15,7 +16,7 @@ import (
 // the list go through all of them, which is bearable on one machine only.
 func (s *Store) days(ctx context.Context, assistant string) iter.Seq2[transcript.DaySummary, error] {
 	from, to := transcript.DayRange(assistant)
-	return read(ctx, s, conversations, from, to, decodeSummary)
+	return localfile.Rows(ctx, s.file, conversations, from, to, decodeSummary)
 }
 
 // place is where a conversation stands in the list, and what the list shows.
@@ -92,7 +93,7 @@ func (s *Store) Excerpt(ctx context.Context, assistant, key, after string, limit
 		from += after + afterKey
 	}
 	size := 0
-	for record, err := range read(ctx, s, messages, from, partition+afterRowMark, decodeRecord) {
+	for record, err := range localfile.Rows(ctx, s.file, messages, from, partition+afterRowMark, decodeRecord) {
 		if err != nil {
 			return transcript.Excerpt{}, err
 		}

@@ -11,6 +11,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"chatgate/internal/localfile"
 	"chatgate/internal/transcript"
 )
 
@@ -21,7 +22,7 @@ func (s *Store) Erase(ctx context.Context, assistant, key string) error {
 	if !transcript.ValidKey(key) {
 		return ctx.Err()
 	}
-	return s.update(ctx, func(tx *bbolt.Tx) error {
+	return s.file.Update(ctx, func(tx *bbolt.Tx) error {
 		partition := transcript.KeyPartition(assistant, key)
 		all := func([]byte) bool { return true }
 		if err := deleteRows(tx, messages, partition+rowMark, partition+afterRowMark, all); err != nil {
@@ -85,7 +86,7 @@ func (s *Store) Expired(ctx context.Context, assistant string, before time.Time,
 		from = string(bucketKey(day)) + afterKey
 	}
 	var days []transcript.DayRow
-	for summary, err := range read(ctx, s, conversations, from, to, decodeSummary) {
+	for summary, err := range localfile.Rows(ctx, s.file, conversations, from, to, decodeSummary) {
 		if err != nil {
 			return nil, err
 		}
@@ -108,7 +109,7 @@ func (s *Store) LastActivity(ctx context.Context, assistant, key string) (at tim
 		return time.Time{}, cmp.Or(ctx.Err(), transcript.ErrNoConversation)
 	}
 	partition := transcript.KeyPartition(assistant, key)
-	row, err := s.lastKey(ctx, messages, partition+rowMark, partition+afterRowMark)
+	row, err := s.file.LastKey(ctx, messages, partition+rowMark, partition+afterRowMark)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -124,7 +125,7 @@ func (s *Store) LastActivity(ctx context.Context, assistant, key string) (at tim
 
 // Bookmark implements [transcript.Eraser].
 func (s *Store) Bookmark(ctx context.Context, assistant string) (place string, err error) {
-	err = s.view(ctx, func(tx *bbolt.Tx) error {
+	err = s.file.View(ctx, func(tx *bbolt.Tx) error {
 		if table := tx.Bucket([]byte(bookmarks)); table != nil {
 			place = string(table.Get([]byte(transcript.AssistantPart(assistant))))
 		}
@@ -135,7 +136,7 @@ func (s *Store) Bookmark(ctx context.Context, assistant string) (place string, e
 
 // SetBookmark implements [transcript.Eraser].
 func (s *Store) SetBookmark(ctx context.Context, assistant, place string) error {
-	return s.update(ctx, func(tx *bbolt.Tx) error {
+	return s.file.Update(ctx, func(tx *bbolt.Tx) error {
 		table, err := tx.CreateBucketIfNotExists([]byte(bookmarks))
 		if err != nil {
 			return err

@@ -1,10 +1,5 @@
 // Package filestore keeps transcripts, and the ledger of what was done with
-// them, in a file, for development on one machine.
-//
-// The file is a bbolt database, which one process at a time can write. A [Store]
-// therefore opens it for each operation and closes it again, so that a second
-// process can read while the first goes on storing. This costs some
-// milliseconds an operation and is not meant for production.
+// them, in a file, for development on one machine; see package localfile.
 package filestore
 
 import (
@@ -14,51 +9,33 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"os"
-	"path/filepath"
-	"time"
 
+	"chatgate/internal/localfile"
 	"chatgate/internal/transcript"
 
 	"go.etcd.io/bbolt"
 )
 
 // Options are the optional settings of a [Store].
-type Options struct {
-	// LockTimeout is how long an operation waits while another process has the
-	// file. 0 means 10 seconds.
-	LockTimeout time.Duration
-}
+type Options = localfile.Options
 
 // Store is a [transcript.Store] in a file, which can be read and erased as
 // [transcript.Archive] and [transcript.Eraser] say. It is safe for use by several
 // goroutines at once, and several processes may have a Store on the same file.
 // There is nothing to close.
 type Store struct {
-	path        string
-	lockTimeout time.Duration
-	// turn is held by the operation that has the file: waiting for one another
-	// within the process is quicker than by the file's lock.
-	turn chan struct{}
+	file *localfile.File
 }
 
 // Open returns the Store in the file at path. It creates the file, which only
 // its owner can read, and the folder that it is in, where they are missing.
+// Options may be nil.
 func Open(path string, options *Options) (*Store, error) {
-	if options == nil {
-		options = &Options{}
-	}
-	store := &Store{path: path, lockTimeout: options.LockTimeout, turn: make(chan struct{}, 1)}
-	if store.lockTimeout <= 0 {
-		store.lockTimeout = 10 * time.Second
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("creating the folder of the conversation store: %w", err)
-	}
-	if err := store.update(context.Background(), func(*bbolt.Tx) error { return nil }); err != nil {
+	file, err := localfile.Open(path, options)
+	if err != nil {
 		return nil, err
 	}
-	return store, nil
+	return &Store{file: file}, nil
 }
 
 // The buckets have the names of the tables. Their keys are partition and row
@@ -80,7 +57,7 @@ func (s *Store) Put(ctx context.Context, records []transcript.Record) ([]transcr
 	if len(records) == 0 {
 		return nil, ctx.Err()
 	}
-	return nil, s.update(ctx, func(tx *bbolt.Tx) error {
+	return nil, s.file.Update(ctx, func(tx *bbolt.Tx) error {
 		if err := putRecords(tx, records); err != nil {
 			return err
 		}
@@ -141,14 +118,14 @@ func bucketKey(key transcript.Key) []byte {
 // works.
 func (s *Store) Activities(ctx context.Context, assistant, conversationID string) iter.Seq2[transcript.Record, error] {
 	partition := transcript.ConversationPartition(assistant, conversationID)
-	return read(ctx, s, messages, partition+rowMark, partition+afterRowMark, decodeRecord)
+	return localfile.Rows(ctx, s.file, messages, partition+rowMark, partition+afterRowMark, decodeRecord)
 }
 
 // Conversations implements [transcript.Store]. The file is free while the
 // consumer works.
 func (s *Store) Conversations(ctx context.Context, assistant string) iter.Seq2[transcript.Conversation, error] {
 	from, to := transcript.DayRange(assistant)
-	return read(ctx, s, conversations, from, to, func(row []byte) (transcript.Conversation, error) {
+	return localfile.Rows(ctx, s.file, conversations, from, to, func(row []byte) (transcript.Conversation, error) {
 		summary, err := decodeSummary(row)
 		return summary.Conversation, err
 	})

@@ -8,6 +8,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"chatgate/internal/audit"
+	"chatgate/internal/localfile"
 )
 
 // ledger is the [audit.Ledger] in the file.
@@ -34,7 +35,7 @@ func (l ledger) Append(ctx context.Context, entry audit.Entry) error {
 	if err != nil {
 		return fmt.Errorf("encoding an audit entry: %w", err)
 	}
-	return l.store.update(ctx, func(tx *bbolt.Tx) error {
+	return l.store.file.Update(ctx, func(tx *bbolt.Tx) error {
 		table, err := tx.CreateBucketIfNotExists([]byte(auditing))
 		if err != nil {
 			return err
@@ -51,7 +52,7 @@ func (l ledger) Page(ctx context.Context, assistant, after string, limit int) (a
 	}
 	var page audit.Page
 	last := ""
-	for row, err := range read(ctx, l.store, auditing, string(bucketKey(from)), string(bucketKey(to)), decodeAuditRow) {
+	for row, err := range localfile.Rows(ctx, l.store.file, auditing, string(bucketKey(from)), string(bucketKey(to)), decodeAuditRow) {
 		if err != nil {
 			return audit.Page{}, err
 		}

@@ -1,0 +1,81 @@
+package handlers
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"chatgate/internal/problem"
+)
+
+// readBody reads the request's body: at most limit bytes, and within a time.
+func readBody(x *exchange, limit int64, within time.Duration) ([]byte, error) {
+	x.readWithin(within)
+	body, err := io.ReadAll(http.MaxBytesReader(x.writer, x.request.Body, limit))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, problem.New(problem.TooLarge, "The body is larger than "+sizeText(limit)+". Send less.")
+	}
+	if err != nil {
+		return nil, badRequest("The body could not be read. Send it again.").Because(err)
+	}
+	x.bodyRead()
+	return body, nil
+}
+
+// sizeText writes a number of bytes as people do.
+func sizeText(bytes int64) string {
+	if bytes >= 1<<20 {
+		return fmt.Sprintf("%d MiB", bytes>>20)
+	}
+	return fmt.Sprintf("%d KiB", bytes>>10)
+}
+
+// decodeMembers reads a JSON object of text. It may hold the named members only,
+// each at most once; null counts as absent. No body is an empty object.
+//
+// It is not read into a struct, whose fields encoding/json fills ignoring case,
+// the last of several alike winning. That library's own words can quote the body,
+// so they go nowhere.
+func decodeMembers(body []byte, names ...string) (map[string]string, error) {
+	members := map[string]string{}
+	body = bytes.TrimSpace(body)
+	if len(body) == 0 {
+		return members, nil
+	}
+	if body[0] != '{' || !utf8.Valid(body) || !json.Valid(body) {
+		return nil, badRequest("The body must be one JSON object in UTF-8, with nothing after it, or empty.")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	_, _ = decoder.Token() // the brace
+	seen := map[string]bool{}
+	for decoder.More() {
+		token, _ := decoder.Token() // json.Valid has found no fault
+		name, _ := token.(string)
+		var value *string
+		err := decoder.Decode(&value)
+		switch {
+		case !slices.Contains(names, name):
+			return nil, badRequest("The body holds a member that this address does not take. Check the names, and their letter case.")
+		case err != nil:
+			return nil, badRequest("The body's member " + name + " must be a string.")
+		case seen[name]:
+			return nil, badRequest("The body holds the member " + name + " several times. Send it once.")
+		}
+		seen[name] = true
+		if value != nil {
+			members[name] = *value
+		}
+	}
+	return members, nil
+}
+
+func badRequest(message string) *problem.Error {
+	return problem.New(problem.BadRequest, message)
+}

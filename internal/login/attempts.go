@@ -1,0 +1,98 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Attempts keeps what several instances must agree on: which login of a
+// conversation is the current one, when it may be polled, and whether it was
+// redeemed. Its implementations are held to the same behaviour by package
+// attemptstest. It holds no secret and no hint in clear.
+type Attempts interface {
+	// Load returns a row, and the zero Row and "" where there is none.
+	Load(ctx context.Context, key Key) (Row, ETag, error)
+	// Save writes a row over the one that etag names, or as the first where it
+	// is "". Where the row is another by now it is [ErrConflict].
+	Save(ctx context.Context, key Key, row Row, etag ETag) (ETag, error)
+}
+
+// ErrConflict means that another writer was faster.
+var ErrConflict = errors.New("the row was changed meanwhile")
+
+// ETag names one state of a row.
+type ETag string
+
+// Key is the place of a row: a partition for each assistant, and in it one row
+// for each conversation and each hint. Both hold only [A-Za-z0-9._~=-] and at
+// most 500 characters.
+type Key struct {
+	Partition string
+	Row       string
+}
+
+// Row is what is known of a conversation's login, or of a hint.
+type Row struct {
+	State State
+	// Attempt is the SHA-256 of the current login's id, in hex.
+	Attempt   string
+	ExpiresAt time.Time
+	// Interval is the least time between polls; NotBefore is when the next one
+	// may come.
+	Interval  time.Duration
+	NotBefore time.Time
+	// CoolDownUntil is until when the user is not asked again.
+	CoolDownUntil time.Time
+	// Starts are the times of the latest starts, oldest first, at most
+	// [MaxStarts].
+	Starts []time.Time
+}
+
+// MaxStarts is the most that a Row remembers.
+const MaxStarts = maxStarts
+
+// State is how far the current login of a conversation is.
+type State string
+
+// The states. The zero value is a conversation without a login.
+const (
+	None      State = ""
+	Starting  State = "starting"
+	Waits     State = "pending"
+	Redeemed  State = "redeemed"
+	WasDenied State = "denied"
+	Over      State = "expired"
+	Failed    State = "failed"
+)
+
+// open tells whether a login of the row still goes on.
+func (r *Row) open(now time.Time) bool {
+	return (r.State == Starting || r.State == Waits) && now.Before(r.ExpiresAt)
+}
+
+// mayStart tells why another login may not start now, if it may not.
+func (r *Row) mayStart(now time.Time) error {
+	switch {
+	case now.Before(r.CoolDownUntil):
+		return errCoolDown(r.CoolDownUntil.Sub(now))
+	case r.open(now):
+		return errPending(r.ExpiresAt.Sub(now))
+	}
+	r.forgetStarts(now)
+	if len(r.Starts) >= maxStarts {
+		return errTooMany(r.Starts[0].Add(startsWindow).Sub(now))
+	}
+	return nil
+}
+
+// forgetStarts drops those that count no more.
+func (r *Row) forgetStarts(now time.Time) {
+	for len(r.Starts) > 0 && !now.Before(r.Starts[0].Add(startsWindow)) {
+		r.Starts = r.Starts[1:]
+	}
+}
+
+func (r *Row) countStart(now time.Time) {
+	r.Starts = append(r.Starts[:len(r.Starts):len(r.Starts)], now)
+}

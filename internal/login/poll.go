@@ -1,0 +1,180 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"chatgate/internal/problem"
+	"chatgate/internal/redacted"
+	"chatgate/internal/sealed"
+	"chatgate/internal/secretly"
+)
+
+// Poll asks how far a login is. code is what the user typed from a sign-in page,
+// where there is one. However often bots poll, the provider is asked no more
+// often than the interval allows. The error is a [problem.Error]: login_unknown,
+// login_unavailable, login_refused, login_again or secret_unavailable.
+func (b *Broker) Poll(ctx context.Context, binding Binding, login redacted.Text, code string) (Progress, error) {
+	h, err := b.openHandle(ctx, binding, login)
+	if err != nil {
+		return Progress{}, err
+	}
+	defer h.polling.Clear()
+	if len(code) > maxCode {
+		return Progress{}, badRequest("code is too long.")
+	}
+	row, err := b.turn(ctx, &h)
+	if err != nil || row.answer != nil {
+		return progressOf(row.answer), err
+	}
+	issued, outcome, err := b.ask(ctx, &h, code)
+	if err != nil {
+		return Progress{}, providerFailure(err, row.interval)
+	}
+	return b.conclude(ctx, &h, outcome.Decision, issued, row.interval)
+}
+
+func (b *Broker) openHandle(ctx context.Context, binding Binding, login redacted.Text) (handle, error) {
+	payload, err := b.sealer.Open(ctx, handleKind, login)
+	if errors.Is(err, sealed.ErrNotOurs) {
+		return handle{}, errUnknown()
+	}
+	if err != nil {
+		return handle{}, problem.From(err)
+	}
+	h, ok := decodeHandle(payload)
+	if !ok || !h.binding.is(binding) {
+		clear(payload)
+		return handle{}, errUnknown()
+	}
+	return h, nil
+}
+
+// turned is a poll's place in the cadence: either an answer, or leave to ask the
+// provider.
+type turned struct {
+	answer   *Progress
+	interval time.Duration
+}
+
+func progressOf(answer *Progress) Progress {
+	if answer == nil {
+		return Progress{}
+	}
+	return *answer
+}
+
+// turn decides whether the provider may be asked, and takes the turn if so. Of
+// several polls at once one gets it.
+func (b *Broker) turn(ctx context.Context, h *handle) (turned, error) {
+	now := b.now()
+	if !now.Before(h.expires) {
+		return turned{answer: &Progress{Status: Expired, Interval: defaultInterval}}, nil
+	}
+	key := conversationKey(h.binding)
+	row, etag, err := b.attempts.Load(ctx, key)
+	if err != nil {
+		return turned{}, b.storeFailure(err)
+	}
+	if status := statusOf(&row, h); status != Pending {
+		return turned{answer: &Progress{Status: status, Interval: row.Interval}}, nil
+	}
+	tooEarly := now.Add(early).Before(row.NotBefore)
+	if tooEarly {
+		row.Interval = min(row.Interval+slowDownStep, maxInterval)
+	}
+	row.NotBefore = now.Add(row.Interval)
+	_, err = b.attempts.Save(ctx, key, row, etag)
+	lost := errors.Is(err, ErrConflict)
+	if err != nil && !lost {
+		return turned{}, b.storeFailure(err)
+	}
+	if tooEarly || lost {
+		return turned{answer: &Progress{Status: SlowDown, Interval: row.Interval}}, nil
+	}
+	return turned{interval: row.Interval}, nil
+}
+
+// statusOf is the status of a login as its conversation's row tells.
+func statusOf(row *Row, h *handle) Status {
+	if row.Attempt != digestOf(h.attempt) {
+		return Expired // another login took its place
+	}
+	switch row.State {
+	case Starting, Waits:
+		return Pending
+	case WasDenied:
+		return Denied
+	case None, Redeemed, Over, Failed:
+		return Expired
+	}
+	return Expired
+}
+
+// ask asks the provider and seals the token that it may give. The plain token
+// exists in here only.
+func (b *Broker) ask(ctx context.Context, h *handle, code string) (issued Issued, outcome Outcome, err error) {
+	provider, err := b.known(h.binding.Assistant, h.provider)
+	if err != nil {
+		return Issued{}, Outcome{}, err
+	}
+	secretly.Do(func() {
+		outcome, err = provider.Poll(ctx, PollRequest{Binding: h.binding, Connection: h.connection, Polling: h.polling, Code: code})
+		defer outcome.clear()
+		if err == nil && outcome.Decision == Granted {
+			issued, err = b.sealGrant(ctx, &grant{binding: h.binding, provider: h.provider, connection: h.connection}, outcome)
+		}
+	})
+	return issued, Outcome{Decision: outcome.Decision}, err
+}
+
+// conclude notes what was decided, before anybody is told.
+func (b *Broker) conclude(ctx context.Context, h *handle, decision Decision, issued Issued, interval time.Duration) (Progress, error) {
+	switch decision {
+	case Waiting:
+		return Progress{Status: Pending, Interval: interval}, nil
+	case Granted:
+		won, err := b.settle(ctx, h, Redeemed)
+		if err != nil || !won {
+			return Progress{Status: Expired, Interval: interval}, err
+		}
+		return Progress{Status: Approved, Interval: interval, Issued: issued}, nil
+	case Refused:
+		_, err := b.settle(ctx, h, WasDenied)
+		return Progress{Status: Denied, Interval: interval}, errors.Join(err, b.coolHint(ctx, h))
+	case TimedOut:
+		_, err := b.settle(ctx, h, Over)
+		return Progress{Status: Expired, Interval: interval}, err
+	case Undecided:
+	}
+	return Progress{}, errRefused(errors.New("the provider decided nothing"))
+}
+
+// settle ends a login. Of several at once one does.
+func (b *Broker) settle(ctx context.Context, h *handle, state State) (won bool, err error) {
+	now := b.now()
+	err = b.change(ctx, conversationKey(h.binding), func(row *Row) bool {
+		if won = row.State == Waits && row.Attempt == digestOf(h.attempt); !won {
+			return false
+		}
+		row.State = state
+		if state == WasDenied {
+			row.CoolDownUntil = now.Add(coolDown)
+		}
+		return true
+	})
+	return won && err == nil, err
+}
+
+// coolHint keeps the same person from being asked in another conversation.
+func (b *Broker) coolHint(ctx context.Context, h *handle) error {
+	if h.hintRow == "" {
+		return nil
+	}
+	until := b.now().Add(coolDown)
+	return b.change(ctx, Key{Partition: h.binding.Assistant, Row: h.hintRow}, func(row *Row) bool {
+		row.CoolDownUntil = until
+		return true
+	})
+}

@@ -1,0 +1,96 @@
+package tokenservice
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"chatgate/internal/login"
+	"chatgate/internal/outbound"
+)
+
+// Bounds of one call.
+const (
+	timeout   = 10 * time.Second
+	maxAnswer = 64 << 10
+)
+
+// statusError is an answer other than a success.
+type statusError struct {
+	status int
+}
+
+// Error tells the status, and nothing of the answer.
+func (e *statusError) Error() string {
+	return fmt.Sprintf("the token service answered %d", e.status)
+}
+
+func hasStatus(err error, statuses ...int) bool {
+	var refused *statusError
+	return errors.As(err, &refused) && slices.Contains(statuses, refused.status)
+}
+
+// mayPass marks refusals that come again whenever one asks.
+func mayPass(err error) error {
+	var refused *statusError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch {
+	case refused.status == http.StatusRequestTimeout, refused.status == http.StatusTooManyRequests:
+		return err
+	case refused.status < http.StatusInternalServerError, refused.status == http.StatusNotImplemented:
+		return fmt.Errorf("%w: %w", login.ErrRefused, err)
+	}
+	return err
+}
+
+// call makes a call in the bot's name. Where answer is nil, none is read.
+func (c *Client) call(ctx context.Context, method, path string, query url.Values, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	token, err := c.options.Credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{Scope}})
+	if err != nil {
+		return identityCause(err)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, c.options.URL+path+"?"+query.Encode(), http.NoBody)
+	if err != nil {
+		return errors.New("the token service's address is no address")
+	}
+	request.Header.Set("Authorization", "Bearer "+token.Token)
+	request.Header.Set("Accept", "application/json")
+	request.Header.Set("User-Agent", "chatgate")
+	response, err := c.http.Do(request)
+	if err != nil {
+		return outbound.Cause(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusNoContent {
+		return &statusError{response.StatusCode}
+	}
+	if answer == nil || response.StatusCode == http.StatusNoContent {
+		return nil
+	}
+	// What encoding/json says can quote the answer.
+	if err := json.NewDecoder(response.Body).Decode(answer); err != nil {
+		return fmt.Errorf("%w: the answer is not the JSON object that is documented", login.ErrRefused)
+	}
+	return nil
+}
+
+// identityCause reduces what azidentity says to what may be logged.
+func identityCause(err error) error {
+	var refused *azidentity.AuthenticationFailedError
+	if errors.As(err, &refused) {
+		return outbound.IdentityCause(refused)
+	}
+	return outbound.Cause(err)
+}
