@@ -57,64 +57,79 @@ async function tabTo(page, name, key = 'Tab') {
   assert.fail(`no way to ${name} by keyboard, only to ${stops.join(' | ')}`);
 }
 
-test('all of it by keyboard: signing in, reading, erasing, signing out', async (t) => {
-  const { page, account } = await newConsultant(t, suite);
+const press = (page, key) => page.keyboard.press(key);
+
+async function signInByKeyboard(page) {
   await page.goto(suite.desk);
   await settled(page);
   await tabTo(page, 'Sign in');
-  await page.keyboard.press('Enter');
+  await press(page, 'Enter');
   await page.getByRole('button', { name: 'Emil' }).waitFor();
   await tabTo(page, /Emil/);
-  await page.keyboard.press('Enter');
+  await press(page, 'Enter');
   await listed(page, 'Kim Keyboard').waitFor();
   assert.equal((await focused(page)).name, 'Conversations');
+}
 
+async function readByKeyboard(page) {
   await tabTo(page, /^Carla Cards/);
-  for (const [key, name] of [['ArrowDown', /^Kim Keyboard/], ['End', null], ['Home', /^Carla Cards/], ['ArrowUp', /^Carla Cards/], ['ArrowDown', /^Kim Keyboard/]]) {
-    await page.keyboard.press(key);
+  for (const [key, name] of [
+    ['ArrowDown', /^Kim Keyboard/],
+    ['End', /./],
+    ['Home', /^Carla Cards/],
+    ['ArrowUp', /^Carla Cards/],
+    ['ArrowDown', /^Kim Keyboard/]
+  ]) {
+    await press(page, key);
     const at = await focused(page);
-    if (name) assert.match(at.name, name);
+    assert.match(at.name, name);
     assert.ok(at.isMarked && at.isInView, `${key}: ${JSON.stringify(at)}`);
   }
-  await page.keyboard.press('Enter');
+  await press(page, 'Enter');
   await ended(page);
   assert.equal((await focused(page)).name, 'Kim Keyboard', 'what was opened is read out');
-
   await tabTo(page, 'Messages');
-  const scroll = page.locator('#conversation .scroll');
-  const before = await scroll.evaluate((element) => element.scrollTop);
-  await page.keyboard.press('PageDown');
+  const before = await page.locator('#conversation .scroll').evaluate((element) => element.scrollTop);
+  await press(page, 'PageDown');
   await page.waitForFunction((top) => document.querySelector('#conversation .scroll').scrollTop > top, before);
+}
 
+async function eraseByKeyboard(page) {
   await tabTo(page, 'Erase…', 'Shift+Tab');
-  await page.keyboard.press('Enter');
+  await press(page, 'Enter');
   assert.equal((await focused(page)).id, 'erase-word');
   await page.keyboard.type('erease');
-  await page.keyboard.press('Enter');
+  await press(page, 'Enter');
   assert.equal((await focused(page)).id, 'erase-word');
   await tabTo(page, 'Cancel');
   await tabTo(page, 'Erase');
-  await page.keyboard.press('Escape');
+  await press(page, 'Escape');
   assert.equal((await focused(page)).name, 'Erase…', 'the keyboard is back where it was');
 
-  await page.keyboard.press('Enter');
+  await press(page, 'Enter');
   await page.keyboard.type('ERASE');
-  await page.keyboard.press('Enter');
+  await press(page, 'Enter');
   await listed(page, 'Kim Keyboard').waitFor({ state: 'detached' });
   await page.waitForURL(/#\/demo$/);
   assert.equal(await isKept(suite, ids.kim), false);
-  assert.notEqual((await focused(page)).name, '', 'the keyboard is somewhere');
-  assert.match((await focused(page)).name, new RegExp(`^${LONG_WORD.slice(0, 20)}`), 'at the neighbour of what was erased');
+  assert.ok((await focused(page)).name.startsWith(LONG_WORD.slice(0, 20)), 'at the neighbour of what was erased');
+}
+
+test('all of it by keyboard: signing in, reading, erasing, signing out', async (t) => {
+  const { page, account } = await newConsultant(t, suite);
+  await signInByKeyboard(page);
+  await readByKeyboard(page);
+  await eraseByKeyboard(page);
 
   await tabTo(page, 'Audit trail', 'Shift+Tab');
-  await page.keyboard.press('Enter');
+  await press(page, 'Enter');
   await page.locator('#audit table').waitFor();
   assert.equal((await focused(page)).name, 'Audit trail');
   await tabTo(page, 'Skip to the content', 'Shift+Tab');
-  await page.keyboard.press('Enter');
+  await press(page, 'Enter');
   assert.equal((await focused(page)).id, 'main');
   await tabTo(page, 'Sign out', 'Shift+Tab');
-  await page.keyboard.press('Enter');
+  await press(page, 'Enter');
   await page.getByRole('heading', { name: 'Sign in to read conversations' }).waitFor();
   assertClean(suite, account);
 });

@@ -70,6 +70,7 @@ func TestACallArrivesWithTheUsersTokenAndNothingOfTheBots(t *testing.T) {
 		"Authorization", "Cookie", "X-Login-Token", "X-Conversation-Id", "X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "X-Ms-Client-Principal",
 		"X-Azure-Fdid", "X-Arr-Log-Id", "X-Functions-Key", "X-Original-Url", "Origin", "Referer", "Proxy-Authorization", "Te", "Upgrade", "Hop",
 		"Accept-Encoding", "Expect", "Sec-Fetch-Mode", "X-Api-Key",
+		"X-Rewrite-Url", "X-Http-Method-Override", "X-Host", "Proxy", "X_Forwarded_For", "X_Original_Url", "Range", "If-Range",
 	} {
 		sent.Set(name, "the bot's")
 	}
@@ -136,6 +137,8 @@ var paths = map[string]string{
 	`..\admin`:                "",
 	"a%00b":                   "",
 	"a%0d%0aX: y":             "",
+	"%c0%ae%c0%ae/admin":      "",
+	"%ef%bc%8e%ef%bc%8e/x":    "",
 	"a%7f":                    "",
 	"a//b":                    "",
 	"/admin":                  "",
@@ -210,11 +213,16 @@ func FuzzPath(f *testing.F) {
 
 func TestAnswersThatHoldTheTokenAreNotPassedOn(t *testing.T) {
 	for name, body := range map[string]string{
-		"plain":           `{"echo":"` + token + `"}`,
-		"with slashes":    `{"echo":"` + strings.ReplaceAll(token, "/", `\/`) + `"}`,
-		"percent-encoded": "https://x/?t=" + url.QueryEscape(token),
-		"base64":          base64.StdEncoding.EncodeToString([]byte(token)),
-		"base64url":       base64.RawURLEncoding.EncodeToString([]byte(token)),
+		"plain":                    `{"echo":"` + token + `"}`,
+		"with slashes":             `{"echo":"` + strings.ReplaceAll(token, "/", `\/`) + `"}`,
+		"percent-encoded":          "https://x/?t=" + url.QueryEscape(token),
+		"base64":                   base64.StdEncoding.EncodeToString([]byte(token)),
+		"percent in small letters": strings.NewReplacer("+", "%2b", "/", "%2f", "=", "%3d").Replace(token),
+		"JSON of .NET":             strings.NewReplacer("+", `\u002B`).Replace(token),
+		"JSON of Gson":             strings.NewReplacer("=", `\u003d`).Replace(token),
+		"base64 of header":         base64.StdEncoding.EncodeToString([]byte("Bearer " + token)),
+		"base64 of text":           base64.URLEncoding.EncodeToString([]byte("xx" + token + "yy")),
+		"base64url":                base64.RawURLEncoding.EncodeToString([]byte(token)),
 	} {
 		base := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) })
 		answer, err := forward(t, base, backend.Request{Path: "x"})

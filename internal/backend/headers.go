@@ -5,8 +5,8 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/textproto"
-	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"chatgate/internal/secretly"
@@ -43,14 +43,17 @@ func connectionOptions(header http.Header) []string {
 
 // isPrivate tells of headers that never reach the back end.
 func isPrivate(name string) bool {
+	// Some servers make the same of X_Forwarded_For.
+	name = strings.ReplaceAll(name, "_", "-")
 	switch name {
-	case "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "expect",
+	case "connection", "keep-alive", "proxy", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "expect",
 		"content-length", "host", "accept-encoding",
+		"range", "if-range", // parts of an answer could hold parts of the token
 		"authorization", "cookie", "cookie2", "x-login-token", "x-conversation-id", "x-functions-key", "x-api-key",
-		"origin", "referer", "forwarded", "via", "x-real-ip", "client-ip", "true-client-ip", "was-default-hostname", "disguised-host", "max-forwards":
+		"origin", "referer", "forwarded", "via", "x-real-ip", "client-ip", "x-client-ip", "x-cluster-client-ip", "x-host", "x-forwarded", "x-rewrite-url", "true-client-ip", "was-default-hostname", "disguised-host", "max-forwards":
 		return true
 	}
-	for _, prefix := range []string{"proxy-", "x-forwarded-", "x-original-", "x-arr-", "x-ms-", "x-azure-", "x-functions-", "x-appservice-", "x-site-", "x-waws-", "sec-"} {
+	for _, prefix := range []string{"proxy-", "x-forwarded-", "x-original-", "x-http-", "x-method-", "x-arr-", "x-ms-", "x-azure-", "x-functions-", "x-appservice-", "x-site-", "x-waws-", "sec-"} {
 		if strings.HasPrefix(name, prefix) {
 			return true
 		}
@@ -75,18 +78,12 @@ func told(header http.Header) http.Header {
 // holds tells whether the token is in an answer, as it is or in one of the
 // encodings in which systems echo what they were sent.
 func (a Answer) holds(token secretly.Bytes) bool {
-	for _, form := range formsOf(token) {
-		if bytes.Contains(a.Body, form) || headerHolds(a.Header, form) {
-			return true
-		}
+	if containsForm(a.Body, token) {
+		return true
 	}
-	return false
-}
-
-func headerHolds(header http.Header, form []byte) bool {
-	for _, values := range header {
+	for _, values := range a.Header {
 		for _, value := range values {
-			if strings.Contains(value, string(form)) {
+			if containsForm([]byte(value), token) {
 				return true
 			}
 		}
@@ -94,15 +91,64 @@ func headerHolds(header http.Header, form []byte) bool {
 	return false
 }
 
-// formsOf are a token's spellings: plain, with JSON's optional escape, percent-
-// encoded, and as base64.
-func formsOf(token secretly.Bytes) [][]byte {
-	plain := string(token)
-	return [][]byte{
-		token,
-		[]byte(strings.ReplaceAll(plain, "/", `\/`)),
-		[]byte(url.QueryEscape(plain)),
-		[]byte(strings.TrimRight(base64.StdEncoding.EncodeToString(token), "=")),
-		[]byte(strings.TrimRight(base64.URLEncoding.EncodeToString(token), "=")),
+func containsForm(text []byte, token secretly.Bytes) bool {
+	if bytes.Contains(text, token) || bytes.Contains(unescaped(text), token) {
+		return true
 	}
+	for _, form := range base64Forms(token) {
+		if bytes.Contains(text, form) {
+			return true
+		}
+	}
+	return false
+}
+
+// unescaped undoes what JSON and URLs do to single characters: \u002B, \/ and %2b.
+func unescaped(text []byte) []byte {
+	plain := make([]byte, 0, len(text))
+	for i := 0; i < len(text); {
+		c, size := unescape(text[i:])
+		plain = append(plain, c)
+		i += size
+	}
+	return plain
+}
+
+// unescape returns the first character of text, which is not empty, and how many
+// bytes it takes there.
+func unescape(text []byte) (c byte, size int) {
+	switch {
+	case text[0] == '%' && len(text) >= 3:
+		if code, err := strconv.ParseUint(string(text[1:3]), 16, 8); err == nil {
+			return byte(code), 3
+		}
+	case text[0] == '\\' && len(text) >= 6 && text[1] == 'u':
+		if code, err := strconv.ParseUint(string(text[2:6]), 16, 8); err == nil {
+			return byte(code), 6
+		}
+	case text[0] == '\\' && len(text) >= 2 && text[1] == '/':
+		return '/', 2
+	}
+	return text[0], 1
+}
+
+// shortest is the fewest characters of base64 that are searched for: fewer are
+// found by chance.
+const shortest = 16
+
+// base64Forms are a token's three alignments in a longer text, in both alphabets,
+// without the characters at the ends that neighbours have a part in.
+func base64Forms(token secretly.Bytes) [][]byte {
+	var forms [][]byte
+	for before := range 3 {
+		text := append(make([]byte, before), token...)
+		start, end := (before*8+5)/6, len(text)*8/6
+		if end-start < shortest {
+			continue
+		}
+		for _, alphabet := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+			forms = append(forms, []byte(alphabet.EncodeToString(text))[start:end])
+		}
+	}
+	return forms
 }

@@ -3,6 +3,7 @@ package backend
 import (
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"chatgate/internal/problem"
 )
@@ -32,7 +33,7 @@ func checkPath(path string) error {
 			return errPath()
 		}
 		decoded, err := url.PathUnescape(plain)
-		if err != nil || strings.Count(decoded, "/") != strings.Count(plain, "/") || !hasNoControls(decoded) {
+		if err != nil || strings.Count(decoded, "/") != strings.Count(plain, "/") || !isOrdinary(decoded) {
 			return errPath()
 		}
 		if decoded == plain {
@@ -56,7 +57,15 @@ func hasPlainSegments(path string) bool {
 	return true
 }
 
-func hasNoControls(text string) bool {
+// lookalikes are characters that some servers turn into dots and slashes.
+const lookalikes = "．／＼․‥…∕⁄⧵﹨"
+
+// isOrdinary refuses control characters, backslashes, and what is taken for dots
+// and slashes: overlong UTF-8 and lookalikes.
+func isOrdinary(text string) bool {
+	if !utf8.ValidString(text) || strings.ContainsAny(text, lookalikes) {
+		return false
+	}
 	for _, c := range []byte(text) {
 		if c < ' ' || c == 0x7f || c == '\\' {
 			return false

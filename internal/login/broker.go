@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"chatgate/internal/problem"
 	"chatgate/internal/sealed"
@@ -91,11 +92,23 @@ func conversationKey(binding Binding) Key {
 
 // hintKey is the row of a hint: nobody who reads the table learns the hint.
 func (b *Broker) hintKey(ctx context.Context, binding Binding, hint string) (Key, error) {
-	fingerprint, err := b.sealer.Fingerprint(ctx, "hint "+binding.Assistant, strings.ToLower(strings.TrimSpace(hint)))
+	fingerprint, err := b.sealer.Fingerprint(ctx, "hint "+binding.Assistant, sameHint(hint))
 	if err != nil {
 		return Key{}, fmt.Errorf("hiding the hint: %w", err)
 	}
 	return Key{Partition: binding.Assistant, Row: "h." + fingerprint}, nil
+}
+
+// sameHint is what all spellings of a hint have in common, so that nobody is asked
+// once more for each: +49 151 1 and 0049-1511 are one person.
+func sameHint(hint string) string {
+	same := strings.Map(func(c rune) rune {
+		if unicode.IsLetter(c) || unicode.IsDigit(c) || c == '@' {
+			return unicode.ToLower(c)
+		}
+		return -1
+	}, hint)
+	return strings.TrimLeft(same, "0")
 }
 
 // codeAlphabet has no letter or digit that is taken for another, and no vowels,

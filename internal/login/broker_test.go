@@ -276,7 +276,7 @@ func TestStartsAreLimitedForAConversationAndForAHint(t *testing.T) {
 
 func TestAHintIsTheSameHoweverItIsSpelled(t *testing.T) {
 	w := newWorld(t)
-	for i, spelled := range []string{"Rita@Example.com", " rita@example.com", "RITA@EXAMPLE.COM", "rita@example.com", "rita@EXAMPLE.com"} {
+	for i, spelled := range []string{"Rita@Example.com", " rita@example.com", "RITA@EXAMPLE.COM", "rita@example.com", "r-i-t-a@EXAMPLE com"} {
 		binding := rita()
 		binding.ConversationID = strings.Repeat("c", i+1)
 		if _, err := w.broker.Start(t.Context(), login.StartRequest{Binding: binding, Hint: spelled}); err != nil {
@@ -285,6 +285,18 @@ func TestAHintIsTheSameHoweverItIsSpelled(t *testing.T) {
 	}
 	_, err := w.broker.Start(t.Context(), login.StartRequest{Binding: rita(), Hint: "rita@example.com"})
 	wantProblem(t, err, problem.RateLimited, 10*time.Minute)
+}
+
+func TestANumberIsTheSameHoweverItIsSpelled(t *testing.T) {
+	w := newWorld(t)
+	for i, spelled := range []string{"+49 151 1234567", "0049 151 1234567", "+49-151-1234567", "491511234567", "(49) 151/1234567"} {
+		binding := rita()
+		binding.ConversationID = strings.Repeat("c", i+1)
+		if _, err := w.broker.Start(t.Context(), login.StartRequest{Binding: binding, Hint: spelled}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.startFails(rita(), problem.RateLimited, 10*time.Minute)
 }
 
 func TestAStartThatFailsLeavesTheWayFree(t *testing.T) {
@@ -456,6 +468,19 @@ func TestTokensThatNoHeaderMayHoldAreRefused(t *testing.T) {
 		if problem.From(err).Code != problem.LoginRefused {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Each part is within its bounds, and all together are more than can be sealed.
+func TestWhatIsTooMuchTogetherIsRefused(t *testing.T) {
+	w := newWorld(t)
+	binding := login.Binding{Assistant: "bankx", ConversationID: strings.Repeat("c", 1024), UserID: strings.Repeat("u", 1024)}
+	started := w.start(binding)
+	w.phone.decide(login.Granted)
+	w.phone.token, w.phone.refresh = strings.Repeat("a", 8<<10), strings.Repeat("b", 4<<10)
+	w.pass(5 * time.Second)
+	if _, err := w.broker.Poll(t.Context(), binding, started.Login, ""); problem.From(err).Code != problem.LoginRefused {
+		t.Errorf("err = %v", err)
 	}
 }
 

@@ -26,6 +26,9 @@ func (b *Broker) sealGrant(ctx context.Context, g *grant, outcome Outcome) (Issu
 	g.expires, g.token, g.refresh = b.now().Add(life), outcome.Token, outcome.Refresh
 	payload := g.encode()
 	defer payload.Clear()
+	if len(payload) > sealed.MaxPayload {
+		return Issued{}, ErrRefused
+	}
 	token, err := b.sealer.Seal(ctx, tokenKind, payload)
 	if err != nil {
 		return Issued{}, problem.From(err)

@@ -15,6 +15,10 @@ const (
 	// vault again: a key that is disabled there stops working within it.
 	versionMaxAge = time.Hour
 
+	// versionMaxStale is how long a version counts as there at most, whatever
+	// keeps the vault from being asked.
+	versionMaxStale = 24 * time.Hour
+
 	// maxUnknown is how many ids that turned out not to exist are remembered.
 	// At one each 5 s that is an hour and a half.
 	maxUnknown = 1024
@@ -28,6 +32,7 @@ type versionOf struct {
 type seenVersion struct {
 	secret Secret
 	asOf   time.Time
+	asked  time.Time // when the vault was last asked again
 }
 
 // versions remembers single versions of secrets. Its methods are called with the
@@ -82,8 +87,9 @@ func (c *Cache) Version(ctx context.Context, name, version string) (Secret, erro
 	seen, isKnown := c.versions.known[of]
 	_, isUnknown := c.versions.unknown[of]
 	if isKnown && time.Since(seen.asOf) > versionMaxAge {
-		_, _ = c.versionRead(ctx, of) // nobody waits for it
+		c.askAgain(ctx, of, seen)
 	}
+	isKnown = isKnown && time.Since(seen.asOf) <= versionMaxStale
 	if isKnown || isUnknown {
 		c.mu.Unlock()
 		return seen.secret, found(isKnown)
@@ -103,6 +109,18 @@ func found(yes bool) error {
 	return ErrNotFound
 }
 
+// askAgain reads a known version in the background. Strangers cannot keep it from
+// being read: it is paced by itself, not together with unknown ones. The caller
+// holds c.mu.
+func (c *Cache) askAgain(ctx context.Context, of versionOf, seen seenVersion) {
+	if c.closed || c.versions.inFlight[of] != nil || time.Since(seen.asked) < versionInterval {
+		return
+	}
+	seen.asked = time.Now()
+	c.versions.known[of] = seen
+	c.startVersion(ctx, of)
+}
+
 // versionRead returns the read to wait for. The caller holds c.mu.
 func (c *Cache) versionRead(ctx context.Context, of versionOf) (*read, error) {
 	if r := c.versions.inFlight[of]; r != nil {
@@ -115,6 +133,11 @@ func (c *Cache) versionRead(ctx context.Context, of versionOf) (*read, error) {
 		return nil, unavailable(errClosed, versionInterval)
 	}
 	c.versions.notBefore = time.Now().Add(versionInterval)
+	return c.startVersion(ctx, of), nil
+}
+
+// startVersion starts reading a version. The caller holds c.mu.
+func (c *Cache) startVersion(ctx context.Context, of versionOf) *read {
 	r := c.start(ctx, readOf{name: of.name, version: of.version}, func(r *read) {
 		delete(c.versions.inFlight, of)
 		switch {
@@ -125,5 +148,5 @@ func (c *Cache) versionRead(ctx context.Context, of versionOf) (*read, error) {
 		}
 	})
 	c.versions.inFlight[of] = r
-	return r, nil
+	return r
 }

@@ -163,3 +163,42 @@ func TestAVersionThatIsDisabledStopsWorkingWithinTheHour(t *testing.T) {
 		}
 	})
 }
+
+// Strangers who make up versions keep the vault busy, and not from being asked
+// about a version that was there.
+func TestStrangersDoNotKeepADisabledVersionAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
+		vault.set(func(s *script) { s.versions = []string{v1, v2} })
+		mustGet(t, cache, v2)
+		if _, err := cache.Version(t.Context(), "bankx", v1); err != nil {
+			t.Fatal(err)
+		}
+		vault.set(func(s *script) { s.versions = []string{v2} })
+		time.Sleep(2 * time.Hour)
+		for n := range 3 {
+			_, _ = cache.Version(t.Context(), "bankx", fmt.Sprintf("%032x", n)) // takes the turn of the unknown
+			_, _ = cache.Version(t.Context(), "bankx", v1)
+			time.Sleep(5 * time.Second)
+		}
+		if _, err := cache.Version(t.Context(), "bankx", v1); !errors.Is(err, secrets.ErrNotFound) {
+			t.Errorf("disabled: err = %v, want not found", err)
+		}
+	})
+}
+
+func TestAVersionThatNobodyCanVouchForEndsAfterADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
+		vault.set(func(s *script) { s.versions = []string{v1, v2} })
+		mustGet(t, cache, v2)
+		if _, err := cache.Version(t.Context(), "bankx", v1); err != nil {
+			t.Fatal(err)
+		}
+		vault.set(func(s *script) { s.err = errAway })
+		time.Sleep(25 * time.Hour)
+		if _, err := cache.Version(t.Context(), "bankx", v1); err == nil || errors.Is(err, secrets.ErrNotFound) {
+			t.Errorf("err = %v, want unavailable", err)
+		}
+	})
+}

@@ -83,7 +83,7 @@ function suggestions(activity, budget) {
 }
 
 function spoken(activity) {
-  const speech = text(member(activity, 'speak')).replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ').trim();
+  const speech = text(member(activity, 'speak')).replace(/<[^<>]*>/g, ' ').replace(/\s+/g, ' ').trim();
   return speech === '' ? [] : [note('Spoken only'), ...textBlock(speech)];
 }
 
