@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { cards, talk, unique } from './desk-conversations.mjs';
-import { assertClean, ended, inspect, isKept, listed, newConsultant, newSignedIn, open, openAll, send, settled, untilTheEnd, useDesk } from './desk.mjs';
+import { assertClean, ended, eventually, inspect, isKept, listed, newConsultant, newSignedIn, open, openAll, send, settled, untilTheEnd, useDesk } from './desk.mjs';
 import { screenshot } from './harness.mjs';
 
 const ids = { cards: unique('cards'), kim: unique('kim'), long: unique('long') };
@@ -21,7 +21,10 @@ async function prepare() {
     suite,
     cards(ids.cards, '2100-07-03T09:00:00Z'),
     talk({ id: ids.kim, at: '2100-07-02T09:00:00Z', visitor: { name: 'Kim Keyboard' } }, ...Array.from({ length: 40 }, (_, n) => [n % 2 ? 'bot' : 'visitor', `Line ${n}.`])),
-    talk({ id: ids.long, at: '2100-07-01T09:00:00Z', visitor: { name: LONG_WORD } }, ['visitor', LONG_WORD], ['bot', { text: LONG_WORD, attachments: [{ contentType: 'text/plain', name: LONG_WORD, contentUrl: `https://files.example/${LONG_WORD}` }] }])
+    talk({ id: ids.long, at: '2100-07-01T09:00:00Z', visitor: { name: LONG_WORD } },
+      ['visitor', LONG_WORD],
+      ['bot', { text: LONG_WORD, attachments: [{ contentType: 'text/plain', name: LONG_WORD, contentUrl: `https://files.example/${LONG_WORD}` }] }]
+    )
   );
   emil = await newSignedIn(untilTheEnd, suite, 'emil');
 }
@@ -112,7 +115,7 @@ async function eraseByKeyboard(page) {
   await listed(page, 'Kim Keyboard').waitFor({ state: 'detached' });
   await page.waitForURL(/#\/demo$/);
   assert.equal(await isKept(suite, ids.kim), false);
-  assert.ok((await focused(page)).name.startsWith(LONG_WORD.slice(0, 20)), 'at the neighbour of what was erased');
+  await eventually(() => focused(page), ({ name }) => name.startsWith(LONG_WORD.slice(0, 20)), 'the keyboard is at the neighbour of what was erased');
 }
 
 test('all of it by keyboard: signing in, reading, erasing, signing out', async (t) => {
