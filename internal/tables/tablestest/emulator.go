@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -66,7 +67,9 @@ func (e *Emulator) Account(tb testing.TB) (endpoint, connection string) {
 // NewHTTPClient returns a client whose connections end with the test.
 func NewHTTPClient(tb testing.TB) *http.Client {
 	tb.Helper()
-	transport := &http.Transport{MaxIdleConnsPerHost: 64}
+	// Short: a request of a client that has gone may end after the test, and leave a
+	// connection that nobody closes.
+	transport := &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: 200 * time.Millisecond}
 	tb.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }

@@ -72,7 +72,9 @@ func (e *Emulator) NewProxy(tb testing.TB) (p *Proxy, through, past string) {
 		tb.Fatal(err)
 	}
 	address := url.URL{Scheme: target.Scheme, Host: target.Host}
-	transport := &http.Transport{MaxIdleConnsPerHost: 64}
+	// Short: a request of a client that has gone may end after the test, and leave a
+	// connection that nobody closes.
+	transport := &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: 200 * time.Millisecond}
 	tb.Cleanup(transport.CloseIdleConnections)
 	p = &Proxy{service: &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(&address) },

@@ -13,9 +13,9 @@ import (
 	"chatgate/internal/transcript"
 )
 
-// maxJournal is how many days a journal holds, so that it fits a property: each
-// takes 64 of 32 K characters at the most.
-const maxJournal = 250
+// maxJournal is how many days a journal holds. It fits a property, of whose 32 K
+// characters each takes 64 at the most; more days go by several journals.
+const maxJournal = 100
 
 // window is a day of a conversation, from its first to its last activity. Rows
 // of table recent, also forgotten ones, lie in it.

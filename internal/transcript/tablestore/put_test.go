@@ -135,12 +135,19 @@ func TestPutOutlivesFaults(t *testing.T) {
 func TestAServiceThatHangsIsCutAndTriedAgain(t *testing.T) {
 	proxy, through, _ := emulator.NewProxy(t)
 	options := tablestest.Impatient(t)
-	options.Retry.TryTimeout = 250 * time.Millisecond
+	options.Retry.TryTimeout = time.Second
 	store := open(t, through, options)
 	records := chatter(2, 2)
-	mustPut(t, store, records...)
+	mustPut(t, open(t, through, tablestest.Impatient(t)), records...)
 
-	proxy.FailFirst(1, false, tablestest.Hang)
+	hung := false
+	proxy.FailWhen(func(tablestest.Request) tablestest.Fault {
+		if hung {
+			return nil
+		}
+		hung = true
+		return tablestest.Hang
+	})
 	mustPut(t, store, records...)
 
 	proxy.FailWhen(func(tablestest.Request) tablestest.Fault { return tablestest.Hang })
