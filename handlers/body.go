@@ -37,6 +37,10 @@ func sizeText(bytes int64) string {
 	return fmt.Sprintf("%d KiB", bytes>>10)
 }
 
+// jsonSpace is what may stand around a JSON value (RFC 8259, section 2): less than
+// what Go takes for space.
+const jsonSpace = " \t\r\n"
+
 // decodeMembers reads a JSON object of text. It may hold the named members only,
 // each at most once; null counts as absent. No body is an empty object.
 //
@@ -45,7 +49,7 @@ func sizeText(bytes int64) string {
 // so they go nowhere.
 func decodeMembers(body []byte, names ...string) (map[string]string, error) {
 	members := map[string]string{}
-	body = bytes.TrimSpace(body)
+	body = bytes.Trim(body, jsonSpace)
 	if len(body) == 0 {
 		return members, nil
 	}
