@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"chatgate/internal/outbound"
 )
@@ -30,10 +29,6 @@ func cause(err error) error {
 	var answered *azcore.ResponseError
 	if errors.As(err, &answered) {
 		return &Error{StatusCode: answered.StatusCode, Code: outbound.Code(answered.ErrorCode)}
-	}
-	var refused *azidentity.AuthenticationFailedError
-	if errors.As(err, &refused) {
-		return outbound.IdentityCause(refused)
 	}
 	return outbound.Cause(err)
 }

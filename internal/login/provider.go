@@ -3,8 +3,10 @@ package login
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
+	"chatgate/internal/outbound"
 	"chatgate/internal/secretly"
 )
 
@@ -33,6 +35,16 @@ var (
 	// ErrLoginAgain means that only a new login helps.
 	ErrLoginAgain = errors.New("the user must log in again")
 )
+
+// Refusal marks err with [ErrRefused] where it is an answer that would come again
+// whenever one asks.
+func Refusal(err error) error {
+	var answered *outbound.StatusError
+	if errors.As(err, &answered) && answered.Lasts() {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	return err
+}
 
 // ProviderName names a kind of provider in requests.
 type ProviderName string

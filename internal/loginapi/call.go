@@ -7,53 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"unicode/utf8"
 
 	"chatgate/internal/login"
 	"chatgate/internal/outbound"
 	"chatgate/internal/secrets"
 )
-
-// statusError is an answer other than a success.
-type statusError struct {
-	status int
-}
-
-// Error tells the status, and nothing of the answer.
-func (e *statusError) Error() string {
-	return fmt.Sprintf("the Login API answered %d", e.status)
-}
-
-// ends tells that a refresh is refused or not offered.
-func (e *statusError) ends() bool {
-	switch e.status {
-	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
-		http.StatusGone, http.StatusNotImplemented:
-		return true
-	}
-	return false
-}
-
-func hasStatus(err error, statuses ...int) bool {
-	var refused *statusError
-	return errors.As(err, &refused) && slices.Contains(statuses, refused.status)
-}
-
-// mayPass marks refusals that come again whenever one asks.
-func mayPass(err error) error {
-	var refused *statusError
-	if !errors.As(err, &refused) {
-		return err
-	}
-	switch {
-	case refused.status == http.StatusRequestTimeout, refused.status == http.StatusTooManyRequests:
-		return err
-	case refused.status < http.StatusInternalServerError, refused.status == http.StatusNotImplemented:
-		return fmt.Errorf("%w: %w", login.ErrRefused, err)
-	}
-	return err
-}
 
 // call posts body and decodes the answer. When the API refuses the key, the key
 // is read again once, in case it has been rotated.
@@ -67,7 +26,7 @@ func (c *Client) call(ctx context.Context, name string, body map[string]string, 
 		return err
 	}
 	err = c.post(ctx, name, encoded, key, answer)
-	if c.keyName == "" || !hasStatus(err, http.StatusUnauthorized, http.StatusForbidden) {
+	if c.keyName == "" || !outbound.HasStatus(err, http.StatusUnauthorized, http.StatusForbidden) {
 		return err
 	}
 	renewed, failure := c.keys.Renew(ctx, c.keyName, key.Version)
@@ -140,7 +99,7 @@ func (c *Client) post(ctx context.Context, name string, body []byte, key secrets
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusCreated {
-		return &statusError{response.StatusCode}
+		return &outbound.StatusError{Service: "the Login API", Status: response.StatusCode}
 	}
 	// What encoding/json says can quote the answer.
 	if err := json.NewDecoder(response.Body).Decode(answer); err != nil {

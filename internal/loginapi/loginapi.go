@@ -5,13 +5,13 @@ package loginapi
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
 	"chatgate/internal/login"
+	"chatgate/internal/outbound"
 	"chatgate/internal/secretly"
 	"chatgate/internal/secrets"
 )
@@ -60,7 +60,7 @@ func (c *Client) Start(ctx context.Context, request login.StartRequest) (login.B
 	}
 	body := map[string]string{"hint": request.Hint, "bindingCode": request.BindingCode}
 	if err := c.call(ctx, "startLogin", body, &answer); err != nil {
-		return login.Begun{}, fmt.Errorf("startLogin: %w", mayPass(err))
+		return login.Begun{}, fmt.Errorf("startLogin: %w", login.Refusal(err))
 	}
 	if answer.PollingToken == "" {
 		return login.Begun{}, fmt.Errorf("startLogin: %w: there is no pollingToken in the answer", login.ErrRefused)
@@ -84,11 +84,11 @@ type progress struct {
 func (c *Client) Poll(ctx context.Context, request login.PollRequest) (login.Outcome, error) {
 	var answer progress
 	err := c.call(ctx, "pollLogin", map[string]string{"pollingToken": string(request.Polling)}, &answer)
-	if hasStatus(err, http.StatusNotFound, http.StatusGone) {
+	if outbound.HasStatus(err, http.StatusNotFound, http.StatusGone) {
 		return login.Outcome{Decision: login.TimedOut}, nil
 	}
 	if err != nil {
-		return login.Outcome{}, fmt.Errorf("pollLogin: %w", mayPass(err))
+		return login.Outcome{}, fmt.Errorf("pollLogin: %w", login.Refusal(err))
 	}
 	outcome, err := answer.outcome()
 	if err != nil {
@@ -105,11 +105,12 @@ func (c *Client) Refresh(ctx context.Context, request login.RefreshRequest) (log
 	}
 	var answer progress
 	err := c.call(ctx, "refreshToken", map[string]string{"refreshToken": string(request.Refresh)}, &answer)
-	if refused := new(statusError); errors.As(err, &refused) && refused.ends() {
+	if outbound.HasStatus(err, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
+		http.StatusMethodNotAllowed, http.StatusGone, http.StatusNotImplemented) {
 		return login.Outcome{}, fmt.Errorf("refreshToken: %w: %w", login.ErrLoginAgain, err)
 	}
 	if err != nil {
-		return login.Outcome{}, fmt.Errorf("refreshToken: %w", mayPass(err))
+		return login.Outcome{}, fmt.Errorf("refreshToken: %w", login.Refusal(err))
 	}
 	outcome, err := answer.outcome()
 	if err != nil {

@@ -15,11 +15,16 @@ import (
 
 // Cause reduces the error of a call to what may be logged. Errors of known kinds
 // that only tell about the connection stay as they are, without the URL that
-// net/http puts before them; of all others the type is told and not the text,
-// since net/http and the SDKs quote answers in theirs. Cause(nil) is nil.
+// net/http puts before them; of a refusal by Entra ID its number; of all others
+// the type is told and not the text, since net/http and the SDKs quote answers in
+// theirs. Cause(nil) is nil.
 func Cause(err error) error {
 	if err == nil {
 		return nil
+	}
+	var unidentified *azidentity.AuthenticationFailedError
+	if errors.As(err, &unidentified) {
+		return identityCause(unidentified)
 	}
 	var called *url.Error
 	if errors.As(err, &called) {
@@ -74,10 +79,10 @@ func Code(given string) string {
 	return given
 }
 
-// IdentityCause reduces a refusal of Entra ID to what may be logged: the status
-// and Entra's error number, by which operators find the reason
+// identityCause tells the status and Entra's error number, by which operators find
+// the reason
 // (https://learn.microsoft.com/entra/identity-platform/reference-error-codes).
-func IdentityCause(refused *azidentity.AuthenticationFailedError) error {
+func identityCause(refused *azidentity.AuthenticationFailedError) error {
 	status := 0
 	if refused.RawResponse != nil {
 		status = refused.RawResponse.StatusCode

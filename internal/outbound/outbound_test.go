@@ -10,9 +10,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"chatgate/internal/outbound"
 )
@@ -128,6 +131,7 @@ func TestCauseTellsTheConnectionsTroubleAndNoMore(t *testing.T) {
 		"refused":       {fmt.Errorf("%s: %w", canary, refusedConnection), "no answer: dial tcp: connection refused"},
 		"too large":     {&outbound.TooLargeError{Max: 5}, "no answer: the answer is longer than 5 bytes"},
 		"certificate":   {&tls.CertificateVerificationError{Err: errors.New("unknown authority")}, "no answer: tls: failed to verify certificate: unknown authority"},
+		"no identity":   {fmt.Errorf("%s: %w", canary, refusedByEntra()), "the managed identity gave no token: status 400 AADSTS700016"},
 		"anything else": {errors.New("malformed HTTP response " + canary), "no answer: *errors.errorString"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -139,6 +143,15 @@ func TestCauseTellsTheConnectionsTroubleAndNoMore(t *testing.T) {
 	if outbound.Cause(nil) != nil {
 		t.Error("Cause(nil) is an error")
 	}
+}
+
+func refusedByEntra() error {
+	answer := `{"error":"unauthorized_client","error_description":"AADSTS700016: Application ` + canary + ` was not found"}`
+	return &azidentity.AuthenticationFailedError{RawResponse: &http.Response{
+		StatusCode: http.StatusBadRequest,
+		Body:       io.NopCloser(strings.NewReader(answer)),
+		Request:    &http.Request{Method: http.MethodPost, URL: &url.URL{Scheme: "https", Host: "login.microsoftonline.com"}},
+	}}
 }
 
 func TestCauseOfARealCallNamesNoURL(t *testing.T) {

@@ -3,13 +3,15 @@
 //
 // A [Text] shows a fixed mark to every way Go has of printing a value: package
 // fmt with any verb, log/slog, encoding/json and encoding.TextMarshaler. The
-// content is reached only by [Text.Reveal], so a reviewer finds every place
-// where a secret leaves its wrapping by searching for that one name.
+// content is reached only by [Text.Reveal] and [Text.Base64], so a reviewer finds
+// every place where a secret leaves its wrapping by searching for these two names.
 package redacted
 
 import (
+	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"strings"
 )
 
 // Mark is what is shown in place of the content.
@@ -30,6 +32,23 @@ func New(content string) Text {
 // into a cryptographic operation, and nowhere else.
 func (t Text) Reveal() string {
 	return t.content
+}
+
+// Base64 decodes content that is a key as the usual tools print one: base64 in the
+// standard or the URL alphabet, padded or not, with space around it. It returns
+// nil for what is none. The caller clears the bytes after use.
+func (t Text) Base64() []byte {
+	text := strings.TrimRight(strings.TrimSpace(t.content), "=")
+	alphabet := base64.RawStdEncoding
+	if strings.ContainsAny(text, "-_") {
+		alphabet = base64.RawURLEncoding
+	}
+	key, err := alphabet.DecodeString(text)
+	if err != nil {
+		clear(key)
+		return nil
+	}
+	return key
 }
 
 // IsEmpty reports whether there is no content.

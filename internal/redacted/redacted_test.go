@@ -53,3 +53,17 @@ func TestRevealAndEmpty(t *testing.T) {
 		t.Error("IsEmpty is wrong")
 	}
 }
+
+func TestBase64AsTheUsualToolsPrintIt(t *testing.T) {
+	want := []byte{0xfb, 0xff, 0xfe, 0x01}
+	for _, printed := range []string{"+//+AQ==", "+//+AQ", "-__-AQ==", "-__-AQ", " -__-AQ\n"} {
+		if got := redacted.New(printed).Base64(); !bytes.Equal(got, want) {
+			t.Errorf("%q is decoded as %x", printed, got)
+		}
+	}
+	for _, other := range []string{"!!", "+_/+AQ==", "A", "AA AA"} {
+		if got := redacted.New(other).Base64(); got != nil {
+			t.Errorf("%q is decoded as %x", other, got)
+		}
+	}
+}

@@ -10,7 +10,6 @@ package sealed
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -157,15 +156,10 @@ func (s *Sealer) key(ctx context.Context, version string) ([]byte, error) {
 	return decodeKey(secret.Value)
 }
 
-// decodeKey accepts what the usual tools print as base64.
+// decodeKey refuses what is no key of A256GCM.
 func decodeKey(encoded redacted.Text) ([]byte, error) {
-	text := strings.TrimRight(strings.TrimSpace(encoded.Reveal()), "=")
-	alphabet := base64.RawStdEncoding
-	if strings.ContainsAny(text, "-_") {
-		alphabet = base64.RawURLEncoding
-	}
-	key, err := alphabet.DecodeString(text)
-	if err != nil || len(key) != keySize {
+	key := encoded.Base64()
+	if len(key) != keySize {
 		return nil, problem.From(errWeakKey)
 	}
 	return key, nil

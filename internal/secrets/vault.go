@@ -13,7 +13,6 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azsecrets"
 
 	"chatgate/internal/outbound"
@@ -154,10 +153,6 @@ func vaultCause(err error) error {
 			return fmt.Errorf("%w: %w", ErrNotFound, failure)
 		}
 		return failure
-	}
-	var refused *azidentity.AuthenticationFailedError
-	if errors.As(err, &refused) {
-		return outbound.IdentityCause(refused)
 	}
 	return outbound.Cause(err)
 }

@@ -1,11 +1,9 @@
 package settings
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"chatgate/internal/redacted"
 )
@@ -79,15 +77,18 @@ func (r *reader) need(name, wanted, how string) {
 	}
 }
 
+// sealingKeySize is of A256GCM, in bytes.
+const sealingKeySize = 32
+
 // loadSealing asks for the key that seals tokens as soon as there are any.
 func loadSealing(r *reader) (name string, key redacted.Text) {
 	name = parsed(r, "SealingKeySecretName", "", parseSecretName)
-	given := r.developmentOnly("SealingKey")
-	if given != "" && !isSealingKey(given) {
-		r.complain("SealingKey", "is not the base64 of exactly 32 bytes (openssl rand -base64 32)")
-	}
-	if given != "" {
-		return name, redacted.New(given)
+	key = redacted.New(r.developmentOnly("SealingKey"))
+	if !key.IsEmpty() {
+		if len(key.Base64()) != sealingKeySize {
+			r.complain("SealingKey", "is not the base64 of exactly 32 bytes (openssl rand -base64 32)")
+		}
+		return name, key
 	}
 	for _, assistant := range r.assistants() {
 		if wanted := loginOf(r, "Assistants__"+assistant+"__"); wanted != "" {
@@ -96,14 +97,6 @@ func loadSealing(r *reader) (name string, key redacted.Text) {
 		}
 	}
 	return name, redacted.Text{}
-}
-
-// isSealingKey takes either alphabet of base64, padded or not.
-func isSealingKey(text string) bool {
-	const bytes = 32
-	text = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(text, "="))
-	key, err := base64.RawStdEncoding.DecodeString(text)
-	return err == nil && len(key) == bytes
 }
 
 // maxConnectionName bounds the name of an OAuth connection, in bytes.

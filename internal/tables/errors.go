@@ -53,7 +53,7 @@ func plain(err error) error {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &response):
-		return &Error{StatusCode: response.StatusCode, Code: safeCode(response.ErrorCode), position: unknownPosition}
+		return &Error{StatusCode: response.StatusCode, Code: outbound.Code(response.ErrorCode), position: unknownPosition}
 	case errors.Is(err, context.Canceled):
 		return context.Canceled
 	case errors.Is(err, context.DeadlineExceeded):
@@ -77,25 +77,13 @@ func isFinal(err error) bool {
 	return errors.As(err, &final)
 }
 
-// signInFailure keeps the status alone: the text quotes Entra's answer.
+// signInFailure tells nothing of the text, which quotes Entra's answer.
 func signInFailure(err error) error {
-	var failed *azidentity.AuthenticationFailedError
-	if errors.As(err, &failed) && failed.RawResponse != nil {
-		return fmt.Errorf("%w: answered %d", errSignIn, failed.RawResponse.StatusCode)
+	var refused *azidentity.AuthenticationFailedError
+	if errors.As(err, &refused) {
+		return fmt.Errorf("%w: %w", errSignIn, outbound.Cause(refused))
 	}
 	return fmt.Errorf("%w: no credential is available (%T)", errSignIn, err)
-}
-
-// safeCode returns code if it looks like one, so that a stranger on the way
-// cannot write into the log.
-func safeCode(code string) string {
-	const longest = 64
-	for _, r := range code {
-		if isLetter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'; !isLetter {
-			return ""
-		}
-	}
-	return code[:min(len(code), longest)]
 }
 
 // HasCode reports whether the service answered with one of codes.

@@ -13,6 +13,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+
+	"chatgate/internal/outbound"
 )
 
 // errAnswer means that an answer cannot be read. Nobody can say then whether a
@@ -144,7 +146,7 @@ func (e *Error) describe(body []byte) {
 	if json.Unmarshal(body, &answer) != nil {
 		return
 	}
-	e.Code = safeCode(answer.Error.Code)
+	e.Code = outbound.Code(answer.Error.Code)
 	place, _, _ := strings.Cut(answer.Error.Message.Value, ":")
 	if position, err := strconv.Atoi(place); err == nil && position >= 0 && position < MaxOperations {
 		e.position = position

@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"chatgate/internal/login"
 	"chatgate/internal/outbound"
@@ -23,43 +21,13 @@ const (
 	maxAnswer = 64 << 10
 )
 
-// statusError is an answer other than a success.
-type statusError struct {
-	status int
-}
-
-// Error tells the status, and nothing of the answer.
-func (e *statusError) Error() string {
-	return fmt.Sprintf("the token service answered %d", e.status)
-}
-
-func hasStatus(err error, statuses ...int) bool {
-	var refused *statusError
-	return errors.As(err, &refused) && slices.Contains(statuses, refused.status)
-}
-
-// mayPass marks refusals that come again whenever one asks.
-func mayPass(err error) error {
-	var refused *statusError
-	if !errors.As(err, &refused) {
-		return err
-	}
-	switch {
-	case refused.status == http.StatusRequestTimeout, refused.status == http.StatusTooManyRequests:
-		return err
-	case refused.status < http.StatusInternalServerError, refused.status == http.StatusNotImplemented:
-		return fmt.Errorf("%w: %w", login.ErrRefused, err)
-	}
-	return err
-}
-
 // call makes a call in the bot's name. Where answer is nil, none is read.
 func (c *Client) call(ctx context.Context, method, path string, query url.Values, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	token, err := c.options.Credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{Scope}})
 	if err != nil {
-		return identityCause(err)
+		return outbound.Cause(err)
 	}
 	request, err := http.NewRequestWithContext(ctx, method, c.options.URL+path+"?"+query.Encode(), http.NoBody)
 	if err != nil {
@@ -74,7 +42,7 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusNoContent {
-		return &statusError{response.StatusCode}
+		return &outbound.StatusError{Service: "the token service", Status: response.StatusCode}
 	}
 	if answer == nil || response.StatusCode == http.StatusNoContent {
 		return nil
@@ -84,13 +52,4 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 		return fmt.Errorf("%w: the answer is not the JSON object that is documented", login.ErrRefused)
 	}
 	return nil
-}
-
-// identityCause reduces what azidentity says to what may be logged.
-func identityCause(err error) error {
-	var refused *azidentity.AuthenticationFailedError
-	if errors.As(err, &refused) {
-		return outbound.IdentityCause(refused)
-	}
-	return outbound.Cause(err)
 }

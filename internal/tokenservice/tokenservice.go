@@ -19,6 +19,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
 	"chatgate/internal/login"
+	"chatgate/internal/outbound"
 	"chatgate/internal/problem"
 	"chatgate/internal/secretly"
 )
@@ -95,7 +96,7 @@ func (c *Client) Start(ctx context.Context, request login.StartRequest) (login.B
 		SignInLink string `json:"signInLink"`
 	}
 	if err := c.call(ctx, http.MethodGet, "/api/botsignin/GetSignInResource", url.Values{"state": {state}}, &answer); err != nil {
-		return login.Begun{}, fmt.Errorf("asking for a sign-in link: %w", mayPass(err))
+		return login.Begun{}, fmt.Errorf("asking for a sign-in link: %w", login.Refusal(err))
 	}
 	link, err := url.Parse(answer.SignInLink)
 	if err != nil || link.Host == "" || link.Scheme != "https" && link.Scheme != "http" {
@@ -167,11 +168,11 @@ func (c *Client) token(ctx context.Context, binding login.Binding, connection, c
 		Expiration string `json:"expiration"`
 	}
 	err = c.call(ctx, http.MethodGet, "/api/usertoken/GetToken", query, &answer)
-	if hasStatus(err, http.StatusNotFound) || err == nil && answer.Token == "" {
+	if outbound.HasStatus(err, http.StatusNotFound) || err == nil && answer.Token == "" {
 		return login.Outcome{Decision: login.Waiting}, nil
 	}
 	if err != nil {
-		return login.Outcome{}, fmt.Errorf("asking for the user's token: %w", mayPass(err))
+		return login.Outcome{}, fmt.Errorf("asking for the user's token: %w", login.Refusal(err))
 	}
 	return login.Outcome{
 		Decision: login.Granted, Token: secretly.Bytes(answer.Token), Refresh: secretly.Bytes(channel), ExpiresIn: c.left(answer.Expiration),
@@ -198,11 +199,11 @@ func (c *Client) SignOut(ctx context.Context, request login.SignOutRequest) erro
 	}
 	query := url.Values{"userId": {request.UserID}, "connectionName": {connection}, "channelId": {string(request.Refresh)}}
 	err = c.call(ctx, http.MethodDelete, "/api/usertoken/SignOut", query, nil)
-	if hasStatus(err, http.StatusNotFound) {
+	if outbound.HasStatus(err, http.StatusNotFound) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("signing out: %w", mayPass(err))
+		return fmt.Errorf("signing out: %w", login.Refusal(err))
 	}
 	return nil
 }

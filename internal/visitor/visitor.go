@@ -10,7 +10,6 @@ package visitor
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -121,15 +120,10 @@ func (s *Signer) Sign(ctx context.Context, assistant, userID string) (redacted.T
 	return redacted.New(signed), nil
 }
 
-// decodeKey accepts what the usual tools print as base64.
+// decodeKey refuses a key that HS256 must not be used with.
 func decodeKey(encoded redacted.Text) ([]byte, error) {
-	text := strings.TrimRight(strings.TrimSpace(encoded.Reveal()), "=")
-	alphabet := base64.RawStdEncoding
-	if strings.ContainsAny(text, "-_") {
-		alphabet = base64.RawURLEncoding
-	}
-	key, err := alphabet.DecodeString(text)
-	if err != nil || len(key) < minKey {
+	key := encoded.Base64()
+	if len(key) < minKey {
 		return nil, errWeakKey
 	}
 	return key, nil
