@@ -116,7 +116,7 @@ func TestWhatABackendCallNeeds(t *testing.T) {
 	if response.StatusCode != 404 || codeOf(t, body) != "not_found" || !strings.Contains(string(body), "BackendUrl") {
 		t.Errorf("without a back end: %d %s", response.StatusCode, body)
 	}
-	w.pass(10 * time.Minute)
+	w.clock.Advance(10 * time.Minute)
 	if response, body := w.forward(t, token, http.MethodGet, "/accounts", ""); response.StatusCode != 409 || codeOf(t, body) != "login_again" {
 		t.Errorf("an expired token: %d %s", response.StatusCode, body)
 	}
@@ -289,13 +289,13 @@ func TestThePlainTokensAreNowhere(t *testing.T) {
 		seen.Write(body)
 	}
 	for _, decision := range []string{"pending", plainToken, "approved", "approved"} {
-		w.pass(5 * time.Second)
+		w.clock.Advance(5 * time.Second)
 		w.bank.set(func(b *bank) { b.decision = decision })
 		note(w.ask(t, "bot of X", "bankx/poll", pollBody(started.Login)))
 	}
 	elsewhere := strings.Replace(startBody, "conversation-1", "conversation-2", 1)
 	note(w.ask(t, "bot of X", "bankx/start", elsewhere))
-	w.pass(time.Minute)
+	w.clock.Advance(time.Minute)
 	token := strings.Replace(tokenBody(w.relogin(t)), "conversation-1", "conversation-9", 1)
 	for _, status := range []int{200, 400, 500, 302} {
 		w.bank.set(func(b *bank) { b.status = status })
@@ -329,6 +329,6 @@ func (w *loginWorld) relogin(t *testing.T) string {
 	const conversation = `"conversationId":"conversation-9","userId":"dl_rita"`
 	w.bank.set(func(b *bank) { b.status, b.decision = 200, "approved" })
 	started := w.tell(t, "bot of X", "bankx/start", `{`+conversation+`}`, http.StatusCreated)
-	w.pass(5 * time.Second)
+	w.clock.Advance(5 * time.Second)
 	return w.tell(t, "bot of X", "bankx/poll", `{"login":"`+started.Login+`",`+conversation+`}`, http.StatusOK).Token
 }

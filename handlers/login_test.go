@@ -24,16 +24,16 @@ func TestALoginFromStartToSignOut(t *testing.T) {
 	if sent := w.bank.started[0]; sent["bindingCode"] != started.BindingCode || sent["hint"] != plainHint {
 		t.Errorf("the phone shows %v, the chat %q", sent, started.BindingCode)
 	}
-	w.pass(5 * time.Second)
+	w.clock.Advance(5 * time.Second)
 	if got := w.tell(t, "bot of X", "bankx/poll", pollBody(started.Login), 200); got.Status != "authorization_pending" || got.Interval != 5 {
 		t.Errorf("before the user has decided: %+v", got)
 	}
-	w.pass(time.Second)
+	w.clock.Advance(time.Second)
 	if got := w.tell(t, "bot of X", "bankx/poll", pollBody(started.Login), 200); got.Status != "slow_down" || got.Interval != 10 {
 		t.Errorf("too early: %+v", got)
 	}
 	w.bank.set(func(b *bank) { b.decision = "approved" })
-	w.pass(10 * time.Second)
+	w.clock.Advance(10 * time.Second)
 	approved := w.tell(t, "bot of X", "bankx/poll", pollBody(started.Login), 200)
 	if approved.Status != "approved" || approved.ExpiresIn != 600 || approved.Token == "" {
 		t.Fatalf("approved: %+v", approved)
@@ -74,7 +74,7 @@ func TestALoginByASignInLink(t *testing.T) {
 		t.Errorf("the provider was asked %+v, want %+v", w.oauth.started, want)
 	}
 	w.oauth.decision = login.Granted
-	w.pass(3 * time.Second)
+	w.clock.Advance(3 * time.Second)
 	poll := strings.Replace(pollBody(started.Login), "{", `{"code":"123456",`, 1)
 	token := w.tell(t, "bot of Y", "banky/poll", poll, 200).Token
 	if w.oauth.polled.Code != "123456" || token == "" {
@@ -297,14 +297,14 @@ func TestFailuresOfALogin(t *testing.T) {
 		}
 		w.fails(t, "bot of X", "bankx/"+action, body, status, code)
 	}
-	w.pass(5 * time.Second)
+	w.clock.Advance(5 * time.Second)
 	w.bank.set(func(b *bank) { b.status = 500 })
 	w.fails(t, "bot of X", "bankx/poll", pollBody(started.Login), 503, problem.LoginUnavailable)
 	w.bank.set(func(b *bank) { b.status, b.decision = 200, "canary" })
-	w.pass(5 * time.Second)
+	w.clock.Advance(5 * time.Second)
 	w.fails(t, "bot of X", "bankx/poll", pollBody(started.Login), 502, problem.LoginRefused)
 	w.bank.set(func(b *bank) { b.decision = "denied" })
-	w.pass(5 * time.Second)
+	w.clock.Advance(5 * time.Second)
 	if got := w.tell(t, "bot of X", "bankx/poll", pollBody(started.Login), 200); got.Status != "access_denied" {
 		t.Errorf("denied: %+v", got)
 	}
@@ -315,7 +315,7 @@ func TestFailuresOfALogin(t *testing.T) {
 	}
 	for i := range 5 {
 		w.tell(t, "bot of X", "bankx/start", body(i), 201)
-		w.pass(time.Minute)
+		w.clock.Advance(time.Minute)
 	}
 	retries(body(5), 429, problem.RateLimited, "300")
 }

@@ -24,6 +24,7 @@ import (
 	"chatgate/internal/sealed"
 	"chatgate/internal/secretly"
 	"chatgate/internal/secrets"
+	"chatgate/internal/testclock"
 )
 
 // What must be found nowhere but at the client's own system.
@@ -170,8 +171,7 @@ type loginWorld struct {
 	oauth    *oauth
 	attempts *attemptstest.Memory
 
-	mu sync.Mutex
-	at time.Time
+	clock *testclock.Clock
 }
 
 func startLogins(t *testing.T) *loginWorld {
@@ -182,7 +182,7 @@ func startLogins(t *testing.T) *loginWorld {
 	}
 	w := &loginWorld{
 		offices: o, bank: newBank(t), oauth: &oauth{decision: login.Waiting}, attempts: attemptstest.NewMemory(),
-		at: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
+		clock: testclock.At(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)),
 	}
 	to, err := backend.New(w.bank.url + "/v1")
 	if err != nil {
@@ -199,25 +199,13 @@ func startLogins(t *testing.T) *loginWorld {
 		"banky": {login.BotService: w.oauth},
 	}
 	service := &handlers.LoginService{
-		Broker:   login.NewBroker(providers, sealed.New(vault{}, "sealing-key"), w.attempts, &login.Options{Now: w.now}),
+		Broker:   login.NewBroker(providers, sealed.New(vault{}, "sealing-key"), w.attempts, &login.Options{Now: w.clock.Now}),
 		Callers:  login.NewCallers(map[string]login.Caller{"bankx": {TenantID: bankX, ClientID: botOf("X")}, "banky": {TenantID: bankY, ClientID: botOf("Y")}}),
 		Verifier: verifier,
 		Backends: map[string]*backend.Backend{"bankx": to},
 	}
 	w.world = start(t, func(c *handlers.Config) { c.Login = service })
 	return w
-}
-
-func (w *loginWorld) now() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.at
-}
-
-func (w *loginWorld) pass(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.at = w.at.Add(d)
 }
 
 // as is the header that somebody is known by; none for nobody.
@@ -288,7 +276,7 @@ func (w *loginWorld) approved(t *testing.T) string {
 	t.Helper()
 	started := w.tell(t, "bot of X", "bankx/start", startBody, http.StatusCreated)
 	w.bank.set(func(b *bank) { b.decision = "approved" })
-	w.pass(5 * time.Second)
+	w.clock.Advance(5 * time.Second)
 	return w.tell(t, "bot of X", "bankx/poll", pollBody(started.Login), http.StatusOK).Token
 }
 

@@ -10,6 +10,7 @@ import (
 	"chatgate/internal/consultant"
 	"chatgate/internal/problem"
 	"chatgate/internal/redacted"
+	"chatgate/internal/testclock"
 )
 
 func TestAConsultantsTokenIsAccepted(t *testing.T) {
@@ -85,14 +86,14 @@ func TestTenantAsTokenOnTenantBsPath(t *testing.T) {
 
 // warmVerifier has fetched tenant A's keys 30 s ago, so that it may fetch them
 // again.
-func warmVerifier(t *testing.T, w *world, at *clock) *consultant.Verifier {
+func warmVerifier(t *testing.T, w *world, at *testclock.Clock) *consultant.Verifier {
 	t.Helper()
 	v := w.verifier(t, tenantA, tenantB)
-	at.advance(-30 * time.Second)
+	at.Advance(-30 * time.Second)
 	if _, err := v.Consultant(t.Context(), w.person(tenantA).sign(t)); err != nil {
 		t.Fatal(err)
 	}
-	at.advance(30 * time.Second)
+	at.Advance(30 * time.Second)
 	return v
 }
 

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"chatgate/internal/consultant"
 	"chatgate/internal/problem"
 	"chatgate/internal/redacted"
+	"chatgate/internal/testclock"
 )
 
 const (
@@ -37,26 +37,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// clock is set by hand.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newClock() *clock {
-	return &clock{now: time.Date(2026, time.November, 21, 12, 0, 0, 0, time.UTC)}
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(by time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(by)
+func newClock() *testclock.Clock {
+	return testclock.At(time.Date(2026, time.November, 21, 12, 0, 0, 0, time.UTC))
 }
 
 // world is a verifier of the tenants A and B before an Entra ID that has the
@@ -71,7 +53,7 @@ type world struct {
 }
 
 // newWorld has a real server over loopback, and a clock that is set by hand.
-func newWorld(tb testing.TB) (*world, *clock) {
+func newWorld(tb testing.TB) (*world, *testclock.Clock) {
 	tb.Helper()
 	directory, at := newEntra(tb), newClock()
 	server := httptest.NewServer(directory)

@@ -24,10 +24,10 @@ func TestALoginFromStartToUse(t *testing.T) {
 	if request := w.phone.started[0]; request.BindingCode != started.BindingCode || request.Hint != hint {
 		t.Errorf("the phone shows %q, the chat %q", request.BindingCode, started.BindingCode)
 	}
-	w.pass(5 * time.Second)
+	w.clock.Advance(5 * time.Second)
 	w.pollIs(started, login.Pending)
 	w.phone.decide(login.Granted)
-	w.pass(5 * time.Second)
+	w.clock.Advance(5 * time.Second)
 	issued := w.pollIs(started, login.Approved).Issued
 	if issued.ExpiresIn != 10*time.Minute {
 		t.Errorf("the token lives %s", issued.ExpiresIn)
@@ -45,7 +45,7 @@ func TestAnyInstanceContinuesWhatAnotherBegan(t *testing.T) {
 	started := w.start(rita())
 	w.broker, w.other = w.other, w.newBroker()
 	w.phone.decide(login.Granted)
-	w.pass(5 * time.Second)
+	w.clock.Advance(5 * time.Second)
 	issued := w.pollIs(started, login.Approved).Issued
 	if got, err := w.used(rita(), issued.Token); err != nil || got != canaryToken {
 		t.Errorf("%q, %v", got, err)
@@ -74,7 +74,7 @@ func TestPollsThatComeTooEarlySlowDown(t *testing.T) {
 	w := newWorld(t)
 	started := w.start(rita())
 	for _, want := range []time.Duration{10 * time.Second, 15 * time.Second, 20 * time.Second} {
-		w.pass(time.Second)
+		w.clock.Advance(time.Second)
 		if got := w.pollIs(started, login.SlowDown); got.Interval != want {
 			t.Errorf("interval = %s, want %s", got.Interval, want)
 		}
@@ -82,25 +82,25 @@ func TestPollsThatComeTooEarlySlowDown(t *testing.T) {
 	if w.phone.polls != 0 {
 		t.Errorf("the provider was asked %d times", w.phone.polls)
 	}
-	w.pass(20 * time.Second)
+	w.clock.Advance(20 * time.Second)
 	if got := w.pollIs(started, login.Pending); got.Interval != 20*time.Second {
 		t.Errorf("interval = %s", got.Interval)
 	}
-	w.pass(5 * time.Second)
+	w.clock.Advance(5 * time.Second)
 	w.pollIs(started, login.SlowDown)
 }
 
 func TestAPollMayComeALittleEarly(t *testing.T) {
 	w := newWorld(t)
 	started := w.start(rita())
-	w.pass(4600 * time.Millisecond)
+	w.clock.Advance(4600 * time.Millisecond)
 	w.pollIs(started, login.Pending)
 }
 
 func TestManyPollsReachTheProviderOnceAnInterval(t *testing.T) {
 	w := newWorld(t)
 	started := w.start(rita())
-	w.pass(5 * time.Second)
+	w.clock.Advance(5 * time.Second)
 	var group sync.WaitGroup
 	for i := range 20 {
 		broker := []*login.Broker{w.broker, w.other}[i%2]
@@ -120,10 +120,10 @@ func TestALoginIsRedeemedOnce(t *testing.T) {
 	w := newWorld(t)
 	started := w.start(rita())
 	w.phone.decide(login.Granted)
-	w.pass(5 * time.Second)
+	w.clock.Advance(5 * time.Second)
 	w.pollIs(started, login.Approved)
 	for range 3 {
-		w.pass(time.Minute)
+		w.clock.Advance(time.Minute)
 		if got := w.pollIs(started, login.Expired); !got.Issued.Token.IsEmpty() {
 			t.Error("a second token")
 		}
@@ -138,12 +138,12 @@ func TestALoginIsRedeemedOnce(t *testing.T) {
 func TestOfTwoPollsThatAreBothApprovedOneRedeems(t *testing.T) {
 	w := newWorld(t)
 	started := w.start(rita())
-	w.pass(5 * time.Second)
+	w.clock.Advance(5 * time.Second)
 	var second login.Progress
 	w.phone.during = func() {
 		w.phone.during = nil
 		w.phone.decision = login.Granted
-		w.pass(time.Minute)
+		w.clock.Advance(time.Minute)
 		w.phone.mu.Unlock() // the provider answers both at once
 		defer w.phone.mu.Lock()
 		var err error
@@ -161,7 +161,7 @@ func TestAPollInBetweenDoesNotLoseTheRedemption(t *testing.T) {
 	w := newWorld(t)
 	started := w.start(rita())
 	w.phone.decide(login.Granted)
-	w.pass(5 * time.Second)
+	w.clock.Advance(5 * time.Second)
 	w.phone.during = func() {
 		w.phone.during = nil
 		if got, err := w.other.Poll(context.Background(), rita(), started.Login, ""); err != nil || got.Status != login.SlowDown {
@@ -175,7 +175,7 @@ func TestADenialIsRememberedAndCoolsDown(t *testing.T) {
 	w := newWorld(t)
 	started := w.start(rita())
 	w.phone.decide(login.Refused)
-	w.pass(5 * time.Second)
+	w.clock.Advance(5 * time.Second)
 	w.pollIs(started, login.Denied)
 	w.pollIs(started, login.Denied)
 	if w.phone.polls != 1 {
@@ -185,7 +185,7 @@ func TestADenialIsRememberedAndCoolsDown(t *testing.T) {
 	elsewhere := rita()
 	elsewhere.ConversationID = "conversation-2"
 	w.startFails(elsewhere, problem.LoginCoolDown, time.Minute)
-	w.pass(time.Minute)
+	w.clock.Advance(time.Minute)
 	w.start(rita())
 }
 
@@ -193,7 +193,7 @@ func TestTheProviderMayTimeOut(t *testing.T) {
 	w := newWorld(t)
 	started := w.start(rita())
 	w.phone.decide(login.TimedOut)
-	w.pass(5 * time.Second)
+	w.clock.Advance(5 * time.Second)
 	w.pollIs(started, login.Expired)
 	w.start(rita())
 }
@@ -209,7 +209,7 @@ func TestALoginExpires(t *testing.T) {
 			t.Errorf("with %s it lives %s, want %s", given, started.ExpiresIn, want)
 		}
 		w.phone.decide(login.Granted)
-		w.pass(want)
+		w.clock.Advance(want)
 		w.pollIs(started, login.Expired)
 		if w.phone.polls != 0 {
 			t.Error("the provider was asked")
@@ -233,7 +233,7 @@ func TestIntervalsAreWithinReason(t *testing.T) {
 func TestOnePendingLoginAConversation(t *testing.T) {
 	w := newWorld(t)
 	w.start(rita())
-	w.pass(time.Minute)
+	w.clock.Advance(time.Minute)
 	w.startFails(rita(), problem.LoginPending, 4*time.Minute)
 	if len(w.phone.started) != 1 {
 		t.Errorf("the user was asked %d times", len(w.phone.started))
@@ -261,7 +261,7 @@ func TestStartsAreLimitedForAConversationAndForAHint(t *testing.T) {
 	w.phone.begun.ExpiresIn = time.Minute
 	for range 5 {
 		w.start(rita())
-		w.pass(time.Minute)
+		w.clock.Advance(time.Minute)
 	}
 	w.startFails(rita(), problem.RateLimited, 5*time.Minute)
 	other := rita()
@@ -270,7 +270,7 @@ func TestStartsAreLimitedForAConversationAndForAHint(t *testing.T) {
 	if _, err := w.broker.Start(t.Context(), login.StartRequest{Binding: other, Hint: "somebody else"}); err != nil {
 		t.Error(err)
 	}
-	w.pass(5 * time.Minute)
+	w.clock.Advance(5 * time.Minute)
 	w.start(rita())
 }
 
@@ -333,21 +333,21 @@ func TestAnInstanceThatDiesWhileStartingBlocksNobodyForLong(t *testing.T) {
 	wantProblem(t, err, problem.LoginUnavailable, 5*time.Second)
 	w.attempts.Fail = nil
 	w.startFails(rita(), problem.LoginPending, 30*time.Second)
-	w.pass(30 * time.Second)
+	w.clock.Advance(30 * time.Second)
 	w.start(rita())
 }
 
 func TestAProviderThatIsAwayIsAskedAgainInTime(t *testing.T) {
 	w := newWorld(t)
 	started := w.start(rita())
-	w.pass(5 * time.Second)
+	w.clock.Advance(5 * time.Second)
 	w.phone.err = errors.New("no answer")
 	_, err := w.broker.Poll(t.Context(), rita(), started.Login, "")
 	wantProblem(t, err, problem.LoginUnavailable, 5*time.Second)
 	w.pollIs(started, login.SlowDown)
 	w.phone.err = nil
 	w.phone.decide(login.Granted)
-	w.pass(10 * time.Second)
+	w.clock.Advance(10 * time.Second)
 	w.pollIs(started, login.Approved)
 }
 
@@ -361,7 +361,7 @@ func TestAHandleIsNobodyElses(t *testing.T) {
 		"another user":         {Assistant: "bankx", ConversationID: rita().ConversationID, UserID: "dl_otto"},
 		"nobody":               {},
 	} {
-		w.pass(10 * time.Second)
+		w.clock.Advance(10 * time.Second)
 		_, err := w.broker.Poll(t.Context(), binding, started.Login, "")
 		if err == nil {
 			t.Fatal(name)
@@ -402,7 +402,7 @@ func TestATokenIsNobodyElses(t *testing.T) {
 func TestATokenExpiresAndIsRefreshed(t *testing.T) {
 	w := newWorld(t)
 	issued := w.approved()
-	w.pass(10 * time.Minute)
+	w.clock.Advance(10 * time.Minute)
 	_, err := w.used(rita(), issued.Token)
 	wantProblem(t, err, problem.LoginAgain, 0)
 	w.phone.token, w.phone.refresh = "second-token", ""
@@ -421,7 +421,7 @@ func TestATokenExpiresAndIsRefreshed(t *testing.T) {
 	if last := w.phone.polled[len(w.phone.polled)-1]; last != canaryRefresh {
 		t.Errorf("refreshed with %q", last)
 	}
-	w.pass(25 * time.Hour)
+	w.clock.Advance(25 * time.Hour)
 	_, err = w.broker.Refresh(t.Context(), "bankx", rita().ConversationID, next.Token)
 	wantProblem(t, err, problem.LoginAgain, 0)
 }
@@ -463,7 +463,7 @@ func TestTokensThatNoHeaderMayHoldAreRefused(t *testing.T) {
 		started := w.start(rita())
 		w.phone.decide(login.Granted)
 		w.phone.token = token
-		w.pass(5 * time.Second)
+		w.clock.Advance(5 * time.Second)
 		_, err := w.broker.Poll(t.Context(), rita(), started.Login, "")
 		if problem.From(err).Code != problem.LoginRefused {
 			t.Errorf("%s: %v", name, err)
@@ -478,7 +478,7 @@ func TestWhatIsTooMuchTogetherIsRefused(t *testing.T) {
 	started := w.start(binding)
 	w.phone.decide(login.Granted)
 	w.phone.token, w.phone.refresh = strings.Repeat("a", 8<<10), strings.Repeat("b", 4<<10)
-	w.pass(5 * time.Second)
+	w.clock.Advance(5 * time.Second)
 	if _, err := w.broker.Poll(t.Context(), binding, started.Login, ""); problem.From(err).Code != problem.LoginRefused {
 		t.Errorf("err = %v", err)
 	}
@@ -530,7 +530,7 @@ func TestWhatIsTooLongIsRefused(t *testing.T) {
 func TestTheTableAwayIsAProblemThatPasses(t *testing.T) {
 	w := newWorld(t)
 	started := w.start(rita())
-	w.pass(5 * time.Second)
+	w.clock.Advance(5 * time.Second)
 	w.attempts.Fail = func(string) error { return errors.New("503") }
 	_, err := w.broker.Poll(t.Context(), rita(), started.Login, "")
 	wantProblem(t, err, problem.LoginUnavailable, 5*time.Second)

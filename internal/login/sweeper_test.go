@@ -20,16 +20,16 @@ func TestSweepingTakesOldLoginsOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	providers := map[string]login.Providers{"bankx": {login.LoginAPI: w.phone}}
-	w.broker = login.NewBroker(providers, sealed.New(w.keys, "sealing-key"), store, &login.Options{Now: w.now})
-	sweeper := login.NewSweeper(store, []string{"banky", "bankx"}, &login.Options{Now: w.now})
+	w.broker = login.NewBroker(providers, sealed.New(w.keys, "sealing-key"), store, &login.Options{Now: w.clock.Now})
+	sweeper := login.NewSweeper(store, []string{"banky", "bankx"}, &login.Options{Now: w.clock.Now})
 	w.start(rita())
 	for _, pause := range []time.Duration{0, 10 * time.Minute, 23 * time.Hour} {
-		w.pass(pause)
+		w.clock.Advance(pause)
 		if removed, err := sweeper.Sweep(t.Context()); err != nil || removed != 0 {
 			t.Fatalf("after %s more: %d, %v", pause, removed, err)
 		}
 	}
-	w.pass(2 * time.Hour)
+	w.clock.Advance(2 * time.Hour)
 	if removed, err := sweeper.Sweep(t.Context()); err != nil || removed != 2 { // the conversation's and the hint's
 		t.Errorf("a day later: %d, %v", removed, err)
 	}

@@ -16,6 +16,7 @@ import (
 	"chatgate/internal/sealed"
 	"chatgate/internal/secretly"
 	"chatgate/internal/secrets"
+	"chatgate/internal/testclock"
 )
 
 const (
@@ -124,15 +125,14 @@ type world struct {
 	broker   *login.Broker
 	other    *login.Broker
 
-	mu sync.Mutex
-	at time.Time
+	clock *testclock.Clock
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
 		t: t, phone: newPhone(), attempts: attemptstest.NewMemory(), keys: &keys{},
-		at: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
+		clock: testclock.At(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)),
 	}
 	w.broker, w.other = w.newBroker(), w.newBroker()
 	return w
@@ -144,19 +144,7 @@ func (w *world) newBroker() *login.Broker {
 		"banky": {login.LoginAPI: w.phone},
 		"bankz": {login.LoginAPI: newPhone(), login.BotService: w.phone},
 	}
-	return login.NewBroker(providers, sealed.New(w.keys, "sealing-key"), w.attempts, &login.Options{Now: w.now})
-}
-
-func (w *world) now() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.at
-}
-
-func (w *world) pass(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.at = w.at.Add(d)
+	return login.NewBroker(providers, sealed.New(w.keys, "sealing-key"), w.attempts, &login.Options{Now: w.clock.Now})
 }
 
 func (w *world) start(binding login.Binding) login.Started {
@@ -197,7 +185,7 @@ func (w *world) approved() login.Issued {
 	w.t.Helper()
 	started := w.start(rita())
 	w.phone.decide(login.Granted)
-	w.pass(5 * time.Second)
+	w.clock.Advance(5 * time.Second)
 	return w.pollIs(started, login.Approved).Issued
 }
 

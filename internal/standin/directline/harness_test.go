@@ -19,6 +19,7 @@ import (
 
 	"chatgate/internal/redacted"
 	"chatgate/internal/standin/directline"
+	"chatgate/internal/testclock"
 )
 
 func TestMain(m *testing.M) {
@@ -36,24 +37,6 @@ var signingKey = sync.OnceValue(func() *rsa.PrivateKey {
 
 // prefix is where the tests mount the site.
 const prefix = "/v3/directline"
-
-// clock is a clock that moves when told.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Advance(by time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(by)
-}
 
 // fakeBot notes what it receives, and answers or fails as told.
 type fakeBot struct {
@@ -88,7 +71,7 @@ type site struct {
 	*directline.Server
 	t     *testing.T
 	bot   *fakeBot
-	clock *clock
+	clock *testclock.Clock
 	url   string
 	seen  *conformance
 }
@@ -98,7 +81,7 @@ func newSite(t *testing.T, options *directline.Options) *site {
 	if options == nil {
 		options = &directline.Options{}
 	}
-	made := &site{t: t, bot: &fakeBot{}, clock: &clock{now: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)}}
+	made := &site{t: t, bot: &fakeBot{}, clock: testclock.At(time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC))}
 	options.Now = made.clock.Now
 	if options.SigningKey == nil {
 		options.SigningKey = signingKey()

@@ -14,13 +14,13 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
 	"chatgate/internal/standin/entra"
+	"chatgate/internal/testclock"
 )
 
 const (
@@ -43,19 +43,18 @@ type world struct {
 
 	client *http.Client
 
-	mu  sync.Mutex
-	now time.Time
+	clock *testclock.Clock
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{now: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)}
+	w := &world{clock: testclock.At(time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC))}
 	var directory *entra.Directory
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		http.StripPrefix("/local/entra", directory).ServeHTTP(out, r)
 	}))
 	t.Cleanup(server.Close)
-	directory = entra.NewDirectory(&entra.DirectoryOptions{URL: server.URL + "/local/entra/", Now: w.clock})
+	directory = entra.NewDirectory(&entra.DirectoryOptions{URL: server.URL + "/local/entra/", Now: w.clock.Now})
 	w.Directory = directory
 	w.demo = directory.AddTenant(demoTenant, "Demo Bank", "demobank.example")
 	w.other = directory.AddTenant("", "Other <Insurance>", "other.example")
@@ -74,18 +73,6 @@ func newWorld(t *testing.T) *world {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return w
-}
-
-func (w *world) clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
-}
-
-func (w *world) pass(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
 }
 
 // page is an answer, its body read.
@@ -257,7 +244,7 @@ func (w *world) claims(t *testing.T, tenant *entra.Organization, token string) j
 		}
 		return key, nil
 	}, jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(w.URL()+"/"+tenant.ID()+"/v2.0"), jwt.WithAudience(w.api.ClientID),
-		jwt.WithExpirationRequired(), jwt.WithTimeFunc(w.clock))
+		jwt.WithExpirationRequired(), jwt.WithTimeFunc(w.clock.Now))
 	if err != nil {
 		t.Fatalf("verifying: %v", err)
 	}

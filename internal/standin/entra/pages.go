@@ -1,16 +1,13 @@
 package entra
 
 import (
-	"bytes"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
-	"html/template"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"chatgate/internal/standin/page"
 )
 
 //go:embed pages.html
@@ -52,7 +49,7 @@ func (d *Directory) showPeople(w http.ResponseWriter, request signIn) {
 			fields[name] = request.parameters.Get(name)
 		}
 	}
-	showPage(w, http.StatusOK, "people", origin(request.redirectURI), map[string]any{
+	showPage(w, http.StatusOK, "people", page.Origin(request.redirectURI), map[string]any{
 		"Title": "Pick an account", "Application": request.client.Name, "Tenants": tenants, "Fields": fields,
 	})
 }
@@ -64,37 +61,10 @@ func (d *Directory) showRefusal(w http.ResponseWriter, refused *refusal) {
 	})
 }
 
-// showPage renders one of the pages. Browsers hold the address that a form's
-// answer redirects to against form-action as well, so it names that origin.
 func showPage(w http.ResponseWriter, status int, name, formTarget string, data map[string]any) {
-	data["Style"] = template.CSS(pagesCSS)
-	var page bytes.Buffer
-	pages, err := template.New("").Parse(pagesHTML)
-	if err == nil {
-		err = pages.ExecuteTemplate(&page, name, data)
+	pages := page.Set{
+		Templates: pagesHTML, Style: pagesCSS,
+		Note: "A stand-in for Microsoft Entra\u00a0ID, for development: it asks for no password.",
 	}
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	style := sha256.Sum256([]byte(pagesCSS))
-	h := w.Header()
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(style[:])+
-		"'; form-action "+strings.TrimSpace("'self' "+formTarget)+"; base-uri 'none'; frame-ancestors 'none'")
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-	w.WriteHeader(status)
-	_, _ = page.WriteTo(w)
-}
-
-// origin is that of an absolute address; "" where there is none.
-func origin(address string) string {
-	parsed, err := url.Parse(address)
-	if err != nil || parsed.Host == "" {
-		return ""
-	}
-	return parsed.Scheme + "://" + parsed.Host
+	pages.Show(w, status, name, formTarget, data)
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"chatgate/internal/standin/page"
 )
 
 // maxVerifierLength is RFC 7636's; the shortest is minVerifierLength.
@@ -54,7 +56,7 @@ func (d *Directory) allowOrigin(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a Application) isServedFrom(from string) bool {
-	return from != "" && slices.ContainsFunc(a.RedirectURIs, func(uri string) bool { return origin(uri) == from })
+	return from != "" && slices.ContainsFunc(a.RedirectURIs, func(uri string) bool { return page.Origin(uri) == from })
 }
 
 // exchange gives tokens for a code, a refresh token or a secret.

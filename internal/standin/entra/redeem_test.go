@@ -45,7 +45,7 @@ func TestACodeIsForOnePageOnceAndSoon(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			code := w.code(t, "organizations", w.rita, nil)
-			w.pass(test.wait)
+			w.clock.Advance(test.wait)
 			tenant, header := "organizations", map[string]string{"Origin": pageOrigin}
 			if test.tenant != "" {
 				tenant = test.tenant
@@ -60,7 +60,7 @@ func TestACodeIsForOnePageOnceAndSoon(t *testing.T) {
 		})
 	}
 	code := w.code(t, "organizations", w.rita, nil)
-	w.pass(time.Minute - time.Second)
+	w.clock.Advance(time.Minute - time.Second)
 	if status, given := w.redeem(t, "organizations", w.redeemRequest(code, nil)); status != http.StatusOK {
 		t.Fatalf("the first time: %d %+v", status, given)
 	}
@@ -77,7 +77,7 @@ func TestARefreshTokenIsReplacedAndLivesADayInAll(t *testing.T) {
 			"client_id": {w.api.ClientID}, "grant_type": {"refresh_token"}, "refresh_token": {token},
 		}, changes))
 	}
-	w.pass(time.Hour)
+	w.clock.Advance(time.Hour)
 	status, renewed := refresh(given.RefreshToken, nil)
 	if status != http.StatusOK || renewed.RefreshToken == given.RefreshToken || renewed.RefreshFor != 23*3600 {
 		t.Fatalf("%d %+v", status, renewed)
@@ -96,7 +96,7 @@ func TestARefreshTokenIsReplacedAndLivesADayInAll(t *testing.T) {
 	}
 
 	_, given = w.redeem(t, "organizations", w.redeemRequest(w.code(t, "organizations", w.rita, nil), nil))
-	w.pass(24 * time.Hour)
+	w.clock.Advance(24 * time.Hour)
 	if _, late := refresh(given.RefreshToken, nil); !slices.Equal(late.Codes, []int{700084}) {
 		t.Errorf("after a day: %+v", late)
 	}

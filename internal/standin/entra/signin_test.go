@@ -49,7 +49,7 @@ func checkPerson(t *testing.T, w *world, got map[string]any) {
 	t.Helper()
 	want := map[string]any{
 		"oid": w.emil.ObjectID, "tid": demoTenant, "ver": "2.0", "name": "Emil Eraser", "preferred_username": "emil@demobank.example",
-		"roles": []any{"Desk.Read", "Desk.Erase"}, "exp": float64(w.clock().Add(time.Hour).Unix()), "idtyp": nil,
+		"roles": []any{"Desk.Read", "Desk.Erase"}, "exp": float64(w.clock.Now().Add(time.Hour).Unix()), "idtyp": nil,
 	}
 	shown := map[string]any{}
 	for name := range want {

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,28 +21,11 @@ import (
 	"chatgate/internal/secrets"
 	"chatgate/internal/standin/faults"
 	"chatgate/internal/standin/loginapi"
+	"chatgate/internal/testclock"
 )
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
-}
-
-// clock moves when told.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Advance(by time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(by)
 }
 
 // world is a bank, and Chatgate's own client of its Login API.
@@ -51,7 +33,7 @@ type world struct {
 	*loginapi.Bank
 
 	t       *testing.T
-	clock   *clock
+	clock   *testclock.Clock
 	url     string // of the Login API
 	backend string
 	client  *client.Client
@@ -59,7 +41,7 @@ type world struct {
 
 func open(t *testing.T, options loginapi.Options) *world {
 	t.Helper()
-	w := &world{t: t, clock: &clock{now: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)}}
+	w := &world{t: t, clock: testclock.At(time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC))}
 	options.Now = w.clock.Now
 	w.Bank = loginapi.New(&options)
 	mux := http.NewServeMux()

@@ -1,21 +1,19 @@
 package tokenservice
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/subtle"
 	_ "embed"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"math/big"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+
+	"chatgate/internal/standin/page"
 )
 
 //go:embed pages.html
@@ -58,7 +56,7 @@ func (s *Service) showAccounts(w http.ResponseWriter, r *http.Request) {
 	if challenge == "" {
 		challenge = found.challenge
 	}
-	showPage(w, http.StatusOK, "accounts", origin(found.redirect), map[string]any{
+	showPage(w, http.StatusOK, "accounts", page.Origin(found.redirect), map[string]any{
 		"Title": "Sign in", "Connection": found.owner.connection, "Accounts": s.options.Accounts, "Link": id, "Challenge": challenge,
 	})
 }
@@ -144,36 +142,10 @@ func (s *Service) accept(ctx context.Context, of *signIn, made *grant) {
 	}
 }
 
-// showPage renders one of the pages. Browsers hold the address that a form's
-// answer redirects to against form-action as well, so it names that origin.
 func showPage(w http.ResponseWriter, status int, name, formTarget string, data map[string]any) {
-	data["Style"] = template.CSS(pagesCSS)
-	var page bytes.Buffer
-	pages, err := template.New("").Parse(pagesHTML)
-	if err == nil {
-		err = pages.ExecuteTemplate(&page, name, data)
+	pages := page.Set{
+		Templates: pagesHTML, Style: pagesCSS,
+		Note: "A stand-in for the sign-in of an Azure bot, for development: it asks for no password.",
 	}
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	style := sha256.Sum256([]byte(pagesCSS))
-	h := w.Header()
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(style[:])+
-		"'; form-action "+strings.TrimSpace("'self' "+formTarget)+"; base-uri 'none'; frame-ancestors 'none'")
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "same-origin")
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_, _ = page.WriteTo(w)
-}
-
-// origin is that of an absolute address; "" where there is none.
-func origin(address string) string {
-	parsed, err := url.Parse(address)
-	if err != nil || parsed.Host == "" {
-		return ""
-	}
-	return parsed.Scheme + "://" + parsed.Host
+	pages.Show(w, status, name, formTarget, data)
 }

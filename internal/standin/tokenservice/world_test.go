@@ -25,6 +25,7 @@ import (
 	"chatgate/internal/standin/directline"
 	"chatgate/internal/standin/entra"
 	"chatgate/internal/standin/tokenservice"
+	"chatgate/internal/testclock"
 	client "chatgate/internal/tokenservice"
 )
 
@@ -87,31 +88,13 @@ func (l *listener) Receive(_ context.Context, raw json.RawMessage) error {
 	return l.fail
 }
 
-// clock moves when told.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Advance(by time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(by)
-}
-
 // world is Azure Bot Service with a conversation, and Chatgate's own client of
 // the Token Service.
 type world struct {
 	*tokenservice.Service
 
 	t            *testing.T
-	clock        *clock
+	clock        *testclock.Clock
 	bot          *listener
 	site         *directline.Server
 	server       *httptest.Server
@@ -122,7 +105,7 @@ type world struct {
 
 func open(t *testing.T, options tokenservice.Options) *world {
 	t.Helper()
-	w := &world{t: t, clock: &clock{now: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)}, bot: &listener{}}
+	w := &world{t: t, clock: testclock.At(time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)), bot: &listener{}}
 	var err error
 	if w.site, err = directline.New(&directline.Options{SigningKey: signingKey()}); err != nil {
 		t.Fatal(err)
