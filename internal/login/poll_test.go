@@ -1,0 +1,204 @@
+package login_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"chatgate/internal/login"
+	"chatgate/internal/problem"
+	"chatgate/internal/redacted"
+)
+
+// RFC 8628 section 3.5: a poll that comes too early costs 5 seconds more, and
+// none of them reaches the provider.
+func TestPollsThatComeTooEarlySlowDown(t *testing.T) {
+	w := newWorld(t)
+	started := w.start(rita())
+	for _, want := range []time.Duration{10 * time.Second, 15 * time.Second, 20 * time.Second} {
+		w.clock.Advance(time.Second)
+		if got := w.pollIs(started, login.SlowDown); got.Interval != want {
+			t.Errorf("interval = %s, want %s", got.Interval, want)
+		}
+	}
+	if w.phone.polls != 0 {
+		t.Errorf("the provider was asked %d times", w.phone.polls)
+	}
+	w.clock.Advance(20 * time.Second)
+	if got := w.pollIs(started, login.Pending); got.Interval != 20*time.Second {
+		t.Errorf("interval = %s", got.Interval)
+	}
+	w.clock.Advance(5 * time.Second)
+	w.pollIs(started, login.SlowDown)
+}
+
+func TestAPollMayComeALittleEarly(t *testing.T) {
+	w := newWorld(t)
+	started := w.start(rita())
+	w.clock.Advance(4600 * time.Millisecond)
+	w.pollIs(started, login.Pending)
+}
+
+func TestManyPollsReachTheProviderOnceAnInterval(t *testing.T) {
+	w := newWorld(t)
+	started := w.start(rita())
+	w.clock.Advance(5 * time.Second)
+	var group sync.WaitGroup
+	for i := range 20 {
+		broker := []*login.Broker{w.broker, w.other}[i%2]
+		group.Go(func() {
+			if _, err := broker.Poll(t.Context(), rita(), started.Login, ""); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if w.phone.polls != 1 {
+		t.Errorf("the provider was asked %d times", w.phone.polls)
+	}
+}
+
+func TestALoginIsRedeemedOnce(t *testing.T) {
+	w := newWorld(t)
+	started := w.start(rita())
+	w.phone.decide(login.Granted)
+	w.clock.Advance(5 * time.Second)
+	w.pollIs(started, login.Approved)
+	for range 3 {
+		w.clock.Advance(time.Minute)
+		if got := w.pollIs(started, login.Expired); !got.Issued.Token.IsEmpty() {
+			t.Error("a second token")
+		}
+	}
+	if w.phone.polls != 1 {
+		t.Errorf("the provider was asked %d times", w.phone.polls)
+	}
+}
+
+// TestOfTwoPollsThatAreBothApprovedOneRedeems: the second poll's turn comes while
+// the provider is still answering the first.
+func TestOfTwoPollsThatAreBothApprovedOneRedeems(t *testing.T) {
+	w := newWorld(t)
+	started := w.start(rita())
+	w.clock.Advance(5 * time.Second)
+	var second login.Progress
+	w.phone.during = func() {
+		w.phone.during = nil
+		w.phone.decision = login.Granted
+		w.clock.Advance(time.Minute)
+		w.phone.mu.Unlock() // the provider answers both at once
+		defer w.phone.mu.Lock()
+		var err error
+		if second, err = w.other.Poll(context.Background(), rita(), started.Login, ""); err != nil {
+			t.Error(err)
+		}
+	}
+	first := w.poll(started)
+	if second.Status != login.Approved || first.Status != login.Expired || !first.Issued.Token.IsEmpty() {
+		t.Errorf("first %s, second %s", first.Status, second.Status)
+	}
+}
+
+func TestAPollInBetweenDoesNotLoseTheRedemption(t *testing.T) {
+	w := newWorld(t)
+	started := w.start(rita())
+	w.phone.decide(login.Granted)
+	w.clock.Advance(5 * time.Second)
+	w.phone.during = func() {
+		w.phone.during = nil
+		if got, err := w.other.Poll(context.Background(), rita(), started.Login, ""); err != nil || got.Status != login.SlowDown {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+	w.pollIs(started, login.Approved)
+}
+
+func TestADenialIsRememberedAndCoolsDown(t *testing.T) {
+	w := newWorld(t)
+	started := w.start(rita())
+	w.phone.decide(login.Refused)
+	w.clock.Advance(5 * time.Second)
+	w.pollIs(started, login.Denied)
+	w.pollIs(started, login.Denied)
+	if w.phone.polls != 1 {
+		t.Errorf("the provider was asked %d times", w.phone.polls)
+	}
+	w.startFails(rita(), problem.LoginCoolDown, time.Minute)
+	elsewhere := rita()
+	elsewhere.ConversationID = "conversation-2"
+	w.startFails(elsewhere, problem.LoginCoolDown, time.Minute)
+	w.clock.Advance(time.Minute)
+	w.start(rita())
+}
+
+func TestTheProviderMayTimeOut(t *testing.T) {
+	w := newWorld(t)
+	started := w.start(rita())
+	w.phone.decide(login.TimedOut)
+	w.clock.Advance(5 * time.Second)
+	w.pollIs(started, login.Expired)
+	w.start(rita())
+}
+
+func TestALoginExpires(t *testing.T) {
+	for given, want := range map[time.Duration]time.Duration{
+		0: 10 * time.Minute, time.Hour: 10 * time.Minute, time.Minute: time.Minute,
+	} {
+		w := newWorld(t)
+		w.phone.begun.ExpiresIn = given
+		started := w.start(rita())
+		if started.ExpiresIn != want {
+			t.Errorf("with %s it lives %s, want %s", given, started.ExpiresIn, want)
+		}
+		w.phone.decide(login.Granted)
+		w.clock.Advance(want)
+		w.pollIs(started, login.Expired)
+		if w.phone.polls != 0 {
+			t.Error("the provider was asked")
+		}
+		w.start(rita())
+	}
+}
+
+func TestAProviderThatIsAwayIsAskedAgainInTime(t *testing.T) {
+	w := newWorld(t)
+	started := w.start(rita())
+	w.clock.Advance(5 * time.Second)
+	w.phone.err = errors.New("no answer")
+	_, err := w.broker.Poll(t.Context(), rita(), started.Login, "")
+	wantProblem(t, err, problem.LoginUnavailable, 5*time.Second)
+	w.pollIs(started, login.SlowDown)
+	w.phone.err = nil
+	w.phone.decide(login.Granted)
+	w.clock.Advance(10 * time.Second)
+	w.pollIs(started, login.Approved)
+}
+
+func TestAHandleIsNobodyElses(t *testing.T) {
+	w := newWorld(t)
+	started := w.start(rita())
+	issued := redacted.Text{}
+	for name, binding := range map[string]login.Binding{
+		"another assistant":    {Assistant: "banky", ConversationID: rita().ConversationID, UserID: rita().UserID},
+		"another conversation": {Assistant: "bankx", ConversationID: "conversation-2", UserID: rita().UserID},
+		"another user":         {Assistant: "bankx", ConversationID: rita().ConversationID, UserID: "dl_otto"},
+		"nobody":               {},
+	} {
+		w.clock.Advance(10 * time.Second)
+		_, err := w.broker.Poll(t.Context(), binding, started.Login, "")
+		if err == nil {
+			t.Fatal(name)
+		}
+		wantProblem(t, err, problem.LoginUnknown, 0)
+	}
+	for name, handle := range map[string]string{"empty": "", "made up": "x.y.z", "a token": issued.Reveal(), "cut": started.Login.Reveal()[:50]} {
+		if _, err := w.broker.Poll(t.Context(), rita(), redacted.New(handle), ""); problem.From(err).Code != problem.LoginUnknown {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if w.phone.polls != 0 {
+		t.Errorf("the provider was asked %d times", w.phone.polls)
+	}
+}
