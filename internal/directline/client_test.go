@@ -405,6 +405,7 @@ func TestEndpoints(t *testing.T) {
 		"https://user:pass@directline.botframework.com/":            false,
 		"https://directline.botframework.com/?x=1":                  false,
 		"https://directline.botframework.com/#x":                    false,
+		"https://directline.botframework.com/v3/directline?":        false, // all paths would end up in the query
 		"https://:443/v3":                                           false,
 		"ftp://directline.botframework.com/":                        false,
 		"directline.botframework.com":                               false,
