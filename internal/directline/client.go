@@ -75,33 +75,20 @@ func NewClient(address string, options *ClientOptions) (*Client, error) {
 
 // pipelineOptions fills in the defaults and takes back what would weaken the
 // client. It works on a copy.
-func pipelineOptions(options azcore.ClientOptions) policy.ClientOptions {
+func pipelineOptions(given azcore.ClientOptions) policy.ClientOptions {
+	options := outbound.Options(given, maxAnswer, policy.RetryOptions{
+		MaxRetries:    maxRetries,
+		RetryDelay:    retryDelay,
+		MaxRetryDelay: maxRetryDelay,
+		TryTimeout:    tryTimeout,
+	})
 	options.APIVersion = "" // Direct Line's version is part of its path.
-	options.Transport = outbound.Bound(options.Transport, maxAnswer)
-	options.Logging.IncludeBody = false
 	options.Logging.AllowedHeaders = slices.DeleteFunc(slices.Clone(options.Logging.AllowedHeaders),
 		func(name string) bool { return strings.EqualFold(name, "Authorization") })
-	options.Retry = retryOptions(options.Retry)
-	return options
-}
-
-func retryOptions(retry policy.RetryOptions) policy.RetryOptions {
-	if retry.MaxRetries == 0 {
-		retry.MaxRetries = maxRetries
-	}
-	if retry.RetryDelay == 0 {
-		retry.RetryDelay = retryDelay
-	}
-	if retry.MaxRetryDelay == 0 {
-		retry.MaxRetryDelay = maxRetryDelay
-	}
-	if retry.TryTimeout == 0 {
-		retry.TryTimeout = tryTimeout
-	}
-	retry.ShouldRetry = func(resp *http.Response, err error) bool {
+	options.Retry.ShouldRetry = func(resp *http.Response, err error) bool {
 		return err != nil || resp.StatusCode >= http.StatusInternalServerError
 	}
-	return retry
+	return options
 }
 
 // eachTry prepares every single try for what azcore's retry policy does with it.
