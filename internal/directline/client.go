@@ -10,7 +10,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -94,13 +93,9 @@ func pipelineOptions(given azcore.ClientOptions) policy.ClientOptions {
 // eachTry prepares every single try for what azcore's retry policy does with it.
 type eachTry struct{}
 
-// Do sends req with a body of its own, and takes the wish for a delay off an
-// answer that is retried: azcore would obey it, however long, while a person
-// waits for the chat to open.
+// Do takes the wish for a delay off an answer that is retried: azcore would obey
+// it, however long, while a person waits for the chat to open.
 func (eachTry) Do(req *policy.Request) (*http.Response, error) {
-	if err := ownBody(req); err != nil {
-		return nil, err
-	}
 	resp, err := req.Next()
 	if err == nil && resp.StatusCode >= http.StatusInternalServerError {
 		for _, name := range []string{"Retry-After", "Retry-After-Ms", "X-Ms-Retry-After-Ms"} {
@@ -108,26 +103,6 @@ func (eachTry) Do(req *policy.Request) (*http.Response, error) {
 		}
 	}
 	return resp, err
-}
-
-// ownBody gives this try a copy of the body. net/http may still be reading the
-// body of a try that was answered early or broke off when azcore rewinds the one
-// reader that all tries share.
-func ownBody(req *policy.Request) error {
-	shared := req.Body()
-	if shared == nil {
-		return nil
-	}
-	content, err := io.ReadAll(shared)
-	if err != nil {
-		return fmt.Errorf("copying the body: %w", err)
-	}
-	raw := req.Raw()
-	raw.GetBody = func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(content)), nil
-	}
-	raw.Body = io.NopCloser(bytes.NewReader(content))
-	return nil
 }
 
 // post sends body, which may be nil, to the path below the endpoint.
