@@ -144,7 +144,7 @@ func judge(incoming *http.Response, body []byte, token secretly.Bytes) (Answer, 
 		return Answer{}, problem.New(problem.LoginAgain, "The client's system no longer accepts the login. Ask the user to log in again.")
 	case isRedirect(incoming.StatusCode):
 		return Answer{}, unsafeAnswer("it redirects out of the base address, or too often")
-	case !isIdentity(incoming.Header.Get("Content-Encoding")):
+	case !isIdentity(incoming.Header.Values("Content-Encoding")):
 		return Answer{}, unsafeAnswer("it is encoded, so that it cannot be searched for the token")
 	}
 	answer := Answer{Status: incoming.StatusCode, Header: told(incoming.Header), Body: body}
@@ -162,8 +162,18 @@ func isRedirect(status int) bool {
 	return false
 }
 
-func isIdentity(encoding string) bool {
-	return encoding == "" || strings.EqualFold(encoding, "identity")
+// isIdentity tells whether a body is as it was written. Its encodings may be in one
+// header or in several (RFC 9110 sections 5.3 and 8.4).
+func isIdentity(encodings []string) bool {
+	for _, header := range encodings {
+		for encoding := range strings.SplitSeq(header, ",") {
+			encoding = strings.TrimSpace(encoding)
+			if encoding != "" && !strings.EqualFold(encoding, "identity") {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func unsafeAnswer(why string) error {

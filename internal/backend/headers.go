@@ -1,12 +1,9 @@
 package backend
 
 import (
-	"bytes"
-	"encoding/base64"
 	"net/http"
 	"net/textproto"
 	"slices"
-	"strconv"
 	"strings"
 
 	"chatgate/internal/secretly"
@@ -78,77 +75,15 @@ func told(header http.Header) http.Header {
 // holds tells whether the token is in an answer, as it is or in one of the
 // encodings in which systems echo what they were sent.
 func (a Answer) holds(token secretly.Bytes) bool {
-	if containsForm(a.Body, token) {
+	search := newEcho(token)
+	defer search.clear()
+	if search.isIn(a.Body) {
 		return true
 	}
 	for _, values := range a.Header {
-		for _, value := range values {
-			if containsForm([]byte(value), token) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func containsForm(text []byte, token secretly.Bytes) bool {
-	if bytes.Contains(text, token) || bytes.Contains(unescaped(text), token) {
-		return true
-	}
-	for _, form := range base64Forms(token) {
-		if bytes.Contains(text, form) {
+		if slices.ContainsFunc(values, func(value string) bool { return search.isIn([]byte(value)) }) {
 			return true
 		}
 	}
 	return false
-}
-
-// unescaped undoes what JSON and URLs do to single characters: \u002B, \/ and %2b.
-func unescaped(text []byte) []byte {
-	plain := make([]byte, 0, len(text))
-	for i := 0; i < len(text); {
-		c, size := unescape(text[i:])
-		plain = append(plain, c)
-		i += size
-	}
-	return plain
-}
-
-// unescape returns the first character of text, which is not empty, and how many
-// bytes it takes there.
-func unescape(text []byte) (c byte, size int) {
-	switch {
-	case text[0] == '%' && len(text) >= 3:
-		if code, err := strconv.ParseUint(string(text[1:3]), 16, 8); err == nil {
-			return byte(code), 3
-		}
-	case text[0] == '\\' && len(text) >= 6 && text[1] == 'u':
-		if code, err := strconv.ParseUint(string(text[2:6]), 16, 8); err == nil {
-			return byte(code), 6
-		}
-	case text[0] == '\\' && len(text) >= 2 && text[1] == '/':
-		return '/', 2
-	}
-	return text[0], 1
-}
-
-// shortest is the fewest characters of base64 that are searched for: fewer are
-// found by chance.
-const shortest = 16
-
-// base64Forms are a token's three alignments in a longer text, in both alphabets,
-// without the characters at the ends that neighbours have a part in.
-func base64Forms(token secretly.Bytes) [][]byte {
-	var forms [][]byte
-	for before := range 3 {
-		text := append(make([]byte, before), token...)
-		start, end := (before*8+5)/6, len(text)*8/6
-		if end-start < shortest {
-			continue
-		}
-		for _, alphabet := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-			forms = append(forms, []byte(alphabet.EncodeToString(text))[start:end])
-		}
-	}
-	return forms
 }
