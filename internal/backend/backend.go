@@ -59,7 +59,7 @@ type Request struct {
 	// without a slash before it.
 	Path  string
 	Query string
-	// Header is the bot's; what is not for the back end is left out.
+	// Header is the bot's; of it goes to the back end what says what the bot wants.
 	Header http.Header
 	Body   []byte
 }
