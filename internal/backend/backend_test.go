@@ -288,6 +288,21 @@ func TestWhatTheBackEndRefusesAsksForANewLogin(t *testing.T) {
 	}
 }
 
+// Some servers look at the token only, and close before the body is sent.
+func TestARefusalBeforeTheBodyIsSentAsksForANewLogin(t *testing.T) {
+	base := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		connection, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.WriteString(connection, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+		_ = connection.Close()
+	})
+	_, err := forward(t, base, backend.Request{Method: http.MethodPut, Path: "x", Body: make([]byte, 64<<20)})
+	wantCode(t, "refused", err, problem.LoginAgain)
+}
+
 func TestABackEndThatIsAwayOrTooTalkative(t *testing.T) {
 	away := httptest.NewServer(http.NotFoundHandler())
 	away.Close()
