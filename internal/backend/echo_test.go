@@ -183,3 +183,20 @@ func FuzzEcho(f *testing.F) {
 		}
 	})
 }
+
+// docs/end-user-login.md names these lengths.
+func TestShortTokensAreFoundAsFarAsTheDocumentsSay(t *testing.T) {
+	const letters = "Zm9vYmFyLXRva2Vu"
+	for n := 8; n <= len(letters); n++ {
+		short := letters[:n]
+		if !backend.Holds([]byte(hex.EncodeToString([]byte(short))), []byte(short)) {
+			t.Errorf("%d characters in hexadecimal are not found", n)
+		}
+		for before := range 3 {
+			text := base64.StdEncoding.EncodeToString([]byte("xx"[:before] + short + "yyy"))
+			if n >= 13 && !backend.Holds([]byte(text), []byte(short)) {
+				t.Errorf("%d characters in base64 are not found behind %d others", n, before)
+			}
+		}
+	}
+}
