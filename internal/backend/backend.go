@@ -2,7 +2,7 @@
 // the token of the user who logged in.
 //
 // Whatever the bot sends, the call stays under the base address that the operator
-// has set; whatever the system answers, the token is not in what the bot gets.
+// has set; an answer in which the token is found does not reach the bot.
 package backend
 
 import (
@@ -59,7 +59,7 @@ type Request struct {
 	// without a slash before it.
 	Path  string
 	Query string
-	// Header is the bot's; of it goes to the back end what says what the bot wants.
+	// Header is the bot's; only what says what the bot wants goes on.
 	Header http.Header
 	Body   []byte
 }
