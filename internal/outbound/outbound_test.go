@@ -130,6 +130,7 @@ func TestCauseTellsTheConnectionsTroubleAndNoMore(t *testing.T) {
 		"broken off":    {fmt.Errorf("%s: %w", canary, io.ErrUnexpectedEOF), "no answer: unexpected EOF"},
 		"refused":       {fmt.Errorf("%s: %w", canary, refusedConnection), "no answer: dial tcp: connection refused"},
 		"too large":     {&outbound.TooLargeError{Max: 5}, "no answer: the answer is longer than 5 bytes"},
+		"own words":     {fmt.Errorf("%s: %w", canary, outbound.PlainError("the proxy answered 407")), "no answer: the proxy answered 407"},
 		"certificate":   {&tls.CertificateVerificationError{Err: errors.New("unknown authority")}, "no answer: tls: failed to verify certificate: unknown authority"},
 		"no identity":   {fmt.Errorf("%s: %w", canary, refusedByEntra()), "the managed identity gave no token: status 400 AADSTS700016"},
 		"anything else": {errors.New("malformed HTTP response " + canary), "no answer: *errors.errorString"},
