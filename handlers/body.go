@@ -14,6 +14,9 @@ import (
 	"chatgate/internal/problem"
 )
 
+// smallBodyTimeout bounds the reading of a body of some KiB.
+const smallBodyTimeout = 5 * time.Second
+
 // readBody reads the request's body: at most limit bytes, and within a time.
 func readBody(x *exchange, limit int64, within time.Duration) ([]byte, error) {
 	x.readWithin(within)
@@ -78,8 +81,4 @@ func decodeMembers(body []byte, names ...string) (map[string]string, error) {
 		}
 	}
 	return members, nil
-}
-
-func badRequest(message string) *problem.Error {
-	return problem.New(problem.BadRequest, message)
 }

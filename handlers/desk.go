@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"chatgate/internal/audit"
 	"chatgate/internal/consultant"
@@ -30,10 +29,6 @@ type ServiceDesk struct {
 type Verifier interface {
 	Consultant(ctx context.Context, token redacted.Text) (consultant.Consultant, error)
 }
-
-// readingTimeout bounds a reading. Erasures have their own bound (package desk),
-// and so have exports.
-const readingTimeout = 30 * time.Second
 
 // deskRoute is one address of the service desk. Literal segments ignore letter
 // case; a segment in braces takes any text.
@@ -139,7 +134,7 @@ func (c *deskCall) identify() (consultant.Consultant, error) {
 	if err != nil {
 		return consultant.Consultant{}, err
 	}
-	ctx, cancel := context.WithTimeout(c.request.Context(), readingTimeout)
+	ctx, cancel := context.WithTimeout(c.request.Context(), verifyTimeout)
 	defer cancel()
 	return c.service.Verifier.Consultant(ctx, token)
 }

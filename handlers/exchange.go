@@ -12,6 +12,10 @@ import (
 	"chatgate/internal/problem"
 )
 
+// jsonType is the media type of what the host sends, and of all answers but pages
+// and failures.
+const jsonType = "application/json"
+
 // exchange is one request, its answer, and what the log will say of it.
 type exchange struct {
 	request *http.Request

@@ -19,7 +19,7 @@ func (s *server) health(x *exchange, _ []string) error {
 		status = http.StatusServiceUnavailable
 	}
 	x.header().Set("Cache-Control", "no-store")
-	return x.writeJSON(status, "application/json", answer)
+	return x.writeJSON(status, jsonType, answer)
 }
 
 // failing names the parts that could not serve when they were last asked.

@@ -100,7 +100,7 @@ func (l *LoginService) admit(x *exchange, assistant string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(x.request.Context(), readingTimeout)
+	ctx, cancel := context.WithTimeout(x.request.Context(), verifyTimeout)
 	defer cancel()
 	bot, err := l.Verifier.Bot(ctx, token)
 	if err != nil {
@@ -117,7 +117,7 @@ func (l *LoginService) admit(x *exchange, assistant string) (string, error) {
 
 // members reads the body. Those that are required are named first.
 func (c *loginCall) members(required int, names ...string) (map[string]string, error) {
-	body, err := readBody(c.exchange, maxLoginRequest, readTimeout)
+	body, err := readBody(c.exchange, maxLoginRequest, smallBodyTimeout)
 	if err != nil {
 		return nil, err
 	}

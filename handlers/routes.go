@@ -3,8 +3,6 @@ package handlers
 import (
 	"net/http"
 	"strings"
-
-	"chatgate/internal/problem"
 )
 
 // prefix is the route prefix of host.json. Every HTTP function stays under it,
@@ -100,9 +98,5 @@ func (s *server) dispatchTrigger(x *exchange) error {
 
 func isJSON(contentType string) bool {
 	media, _, _ := strings.Cut(contentType, ";")
-	return strings.EqualFold(strings.TrimSpace(media), "application/json")
-}
-
-func notFound() error {
-	return problem.New(problem.NotFound, "There is nothing here. Check the path.")
+	return strings.EqualFold(strings.TrimSpace(media), jsonType)
 }
