@@ -85,7 +85,7 @@ func newApp(config settings.Settings, logger *slog.Logger) (*app, error) {
 		Pages:          pages,
 		ClientLimit:    newLimiter(config.TokenRateLimit),
 		AssistantLimit: newLimiter(config.AssistantRateLimit),
-		ClientSource:   ratelimit.Source{FrontDoorID: config.FrontDoorID},
+		ClientSource:   handlers.ClientSource{FrontDoorID: config.FrontDoorID},
 		SecretsReady:   a.secretsReady,
 		Version:        version,
 		Logger:         logger,

@@ -55,7 +55,7 @@ type Config struct {
 	// ClientLimit and AssistantLimit are optional; without them nothing is limited.
 	ClientLimit    *ratelimit.Limiter
 	AssistantLimit *ratelimit.Limiter
-	ClientSource   ratelimit.Source
+	ClientSource   ClientSource
 	// SecretsReady reports whether no secret is known to be out of reach. It is
 	// called for each health request and must not block.
 	SecretsReady func() bool

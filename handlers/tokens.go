@@ -78,7 +78,7 @@ func (s *server) withinClientLimit(x *exchange) error {
 	if s.ClientLimit == nil {
 		return nil
 	}
-	key := s.ClientLimit.Key(s.ClientSource.Client(x.request.Header))
+	key := s.ClientLimit.Key(s.ClientSource.client(x.request.Header))
 	x.event.client = hex.EncodeToString(key[:4])
 	return within(s.ClientLimit, key, "Too many requests from this address.")
 }
