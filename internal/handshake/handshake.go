@@ -168,7 +168,7 @@ func (i *Issuer) identify(ctx context.Context, assistant Assistant, token redact
 	}
 	ctx, cancel := context.WithTimeout(ctx, visitorTimeout)
 	defer cancel()
-	userID, verdict := i.visitors.Judge(ctx, assistant.ID, token)
+	userID, verdict := i.visitors.Verify(ctx, assistant.ID, token)
 	if verdict == visitor.Undetermined {
 		// The token may be good. Without a new one in the answer the browser
 		// keeps it, and is the same visitor again when the key can be had.

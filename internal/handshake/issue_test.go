@@ -28,8 +28,8 @@ func TestIssueGrantsANewConversationToANewUser(t *testing.T) {
 		if !strings.HasPrefix(grant.UserID, "dl_") || len(grant.UserID) < 25 {
 			t.Errorf("user id %q", grant.UserID)
 		}
-		if user, ok := w.signer.Verify(t.Context(), "bankx", grant.Visitor); !ok || user != grant.UserID {
-			t.Errorf("the visitor token names %q, %v", user, ok)
+		if user, verdict := w.signer.Verify(t.Context(), "bankx", grant.Visitor); verdict != visitor.Valid || user != grant.UserID {
+			t.Errorf("the visitor token names %q, %v", user, verdict)
 		}
 		if grant.ExpiresIn != 3600 || grant.ConversationID != "conversation-1" || grant.Domain != domain || grant.Token.IsEmpty() {
 			t.Errorf("grant = %+v", grant)
