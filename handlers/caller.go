@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -35,20 +34,4 @@ func bearerToken(header http.Header) (string, bool) {
 		return "", false
 	}
 	return strings.Trim(token, " "), true
-}
-
-// segmentsAfter returns the decoded segments of a path after /api/<fixed>/. It
-// looks at the path as it was written: an escaped slash is part of its segment.
-func segmentsAfter(address *url.URL, fixed string) (segments []string, ok bool) {
-	for part := range strings.SplitSeq(strings.Trim(address.EscapedPath(), "/"), "/") {
-		segment, err := url.PathUnescape(part)
-		if err != nil {
-			return nil, false
-		}
-		segments = append(segments, segment)
-	}
-	if len(segments) < 2 || !strings.EqualFold(segments[0], prefix) || !strings.EqualFold(segments[1], fixed) {
-		return nil, false
-	}
-	return segments[2:], true
 }

@@ -4,7 +4,7 @@ import "net/http"
 
 // health tells a load balancer or an operator whether this instance can serve.
 // It reads what earlier work found out; it mints nothing and calls nobody.
-func (s *server) health(x *exchange, _ []string) error {
+func (s *server) health(x *exchange, _ segments) error {
 	if x.request.Method != http.MethodGet && x.request.Method != http.MethodHead {
 		return methodNotAllowed(x, "GET, HEAD")
 	}

@@ -64,23 +64,23 @@ func loginAction(name string) func(context.Context, *loginCall) error {
 }
 
 // login serves bots. There is no CORS: no page ever asks.
-func (s *server) login(x *exchange, _ []string) error {
+func (s *server) login(x *exchange, rest segments) error {
 	x.header().Set("Cache-Control", "no-store")
 	if s.Login == nil {
 		return noLogin()
 	}
-	segments, ok := segmentsAfter(x.request.URL, "login")
-	if !ok || len(segments) != 2 {
+	named := rest.decoded()
+	if len(named) != 2 {
 		return notFound()
 	}
-	serve := loginAction(segments[1])
+	serve := loginAction(named[1])
 	if serve == nil {
 		return notFound()
 	}
 	if x.request.Method != http.MethodPost {
 		return methodNotAllowed(x, http.MethodPost)
 	}
-	assistant, err := s.Login.admit(x, segments[0])
+	assistant, err := s.Login.admit(x, named[0])
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,7 @@ package handlers
 import "chatgate/internal/redacted"
 
 // refreshToken exchanges an unexpired token for one that lives longer.
-func (s *server) refreshToken(x *exchange, rest []string) error {
+func (s *server) refreshToken(x *exchange, rest segments) error {
 	assistant, err := s.admitted(x, rest)
 	if assistant == "" || err != nil {
 		return err

@@ -13,12 +13,12 @@ import (
 )
 
 // site serves the embedded pages.
-func (s *server) site(x *exchange, rest []string) error {
+func (s *server) site(x *exchange, rest segments) error {
 	r := x.request
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return methodNotAllowed(x, "GET, HEAD")
 	}
-	path := strings.ToLower(strings.Join(rest, "/"))
+	path := strings.ToLower(strings.Join(rest.decoded(), "/"))
 	if folder, isFolder := s.pages[path+"/"]; isFolder {
 		if !strings.HasSuffix(r.URL.Path, "/") {
 			// The page's own links are relative to its folder.

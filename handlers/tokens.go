@@ -43,8 +43,8 @@ func writeGrant(x *exchange, grant handshake.Grant) error {
 
 // admitted resolves the assistant of a token request and lets only those go on
 // who may. An empty id without an error means that the answer has been sent.
-func (s *server) admitted(x *exchange, rest []string) (assistant string, err error) {
-	o, err := s.assistant(rest)
+func (s *server) admitted(x *exchange, rest segments) (assistant string, err error) {
+	o, err := s.assistant(rest.decoded())
 	if err != nil {
 		x.header().Add("Vary", "Origin")
 		return "", err
