@@ -298,6 +298,15 @@ func TestFailuresOfTheIssuer(t *testing.T) {
 	}
 }
 
+// Where nobody can say when to come again, a client is told to wait all the same.
+func TestARefusalForNowAlwaysSaysWhenToComeAgain(t *testing.T) {
+	w := start(t, nil)
+	w.issuer.failure = problem.New(problem.DirectLineThrottled, "Try again.")
+	if response, body := w.post(t, "/api/GetNewToken", ""); response.StatusCode != 503 || response.Header.Get("Retry-After") != "5" {
+		t.Errorf("%d %s, Retry-After %q", response.StatusCode, body, response.Header.Get("Retry-After"))
+	}
+}
+
 func TestUnknownErrorsAndPanicsAreInternal(t *testing.T) {
 	for name, change := range map[string]func(*handlers.Config){
 		"error": func(*handlers.Config) {},
