@@ -16,8 +16,6 @@ import (
 )
 
 const (
-	// backendMethods are those that are forwarded.
-	backendMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 	// uploadTimeout bounds the reading of a body.
 	uploadTimeout = 30 * time.Second
 	// backendTimeout bounds a call once its body is there: opening the token and
@@ -36,8 +34,8 @@ func (s *server) backend(x *exchange, rest segments) error {
 	if !ok {
 		return notFound()
 	}
-	if !slices.Contains(strings.Split(backendMethods, ", "), x.request.Method) {
-		return methodNotAllowed(x, backendMethods)
+	if forwarded := backend.Methods(); !slices.Contains(forwarded, x.request.Method) {
+		return methodNotAllowed(x, strings.Join(forwarded, ", "))
 	}
 	assistant, err := s.Login.admit(x, named)
 	if err != nil {
