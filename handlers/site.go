@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"chatgate/web"
 )
 
 // site serves the embedded pages.
@@ -35,7 +37,7 @@ func (s *server) site(x *exchange, rest segments) error {
 	return writePage(x, page)
 }
 
-func writePage(x *exchange, page Page) error {
+func writePage(x *exchange, page web.Page) error {
 	h := x.header()
 	body, etag := page.Body, page.ETag
 	if page.Compressed {
