@@ -107,7 +107,7 @@ func writeBackendAnswer(x *exchange, answer backend.Answer) error {
 	x.event.details = append(x.event.details, slog.Int("backend", answer.Status))
 	x.forPrograms("application/octet-stream")
 	h := x.header()
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
 	if len(answer.Body) == 0 {
 		h.Del("Content-Type")
 	} else {

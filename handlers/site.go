@@ -56,9 +56,7 @@ func writePage(x *exchange, page web.Page) error {
 	h.Set("Content-Type", page.ContentType)
 	h.Set("ETag", etag)
 	h.Set("Cache-Control", "public, max-age=300, stale-while-revalidate=86400")
-	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
-	h.Set("Strict-Transport-Security", "max-age=31536000")
 	for name, value := range page.Headers {
 		h.Set(name, value)
 	}
