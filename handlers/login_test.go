@@ -303,6 +303,11 @@ func TestFailuresOfALogin(t *testing.T) {
 	w.bank.set(func(b *bank) { b.status, b.decision = 200, "canary" })
 	w.clock.Advance(5 * time.Second)
 	w.fails(t, "bot of X", "bankx/poll", pollBody(started.Login), 502, problem.LoginRefused)
+	w.bank.set(func(b *bank) { b.decision = "pending" })
+	if got := w.tell(t, "bot of X", "bankx/poll", pollBody(started.Login), 200); got.Status != "expired_token" {
+		t.Errorf("after a refusal: %+v", got)
+	}
+	started = w.tell(t, "bot of X", "bankx/start", startBody, 201)
 	w.bank.set(func(b *bank) { b.decision = "denied" })
 	w.clock.Advance(5 * time.Second)
 	if got := w.tell(t, "bot of X", "bankx/poll", pollBody(started.Login), 200); got.Status != "access_denied" {

@@ -365,6 +365,8 @@ func TestHardening(t *testing.T) {
 		"monitoring.bicep": {"DisableLocalAuth: true", "disableLocalAuth: true"},
 		"app.bicep":        {"httpsOnly: true", "minTlsVersion: '1.2'", "scmMinTlsVersion: '1.2'", "ftpsState: 'Disabled'", "name: 'custom', version: '1.0'", "type: 'UserAssignedIdentity'"},
 		"bot.bicep":        {"isSecureSiteEnabled: true", "isBlockUserUploadEnabled: true", "isV3Enabled: true", "trustedOrigins: trustedOrigins"},
+		// Flex Consumption joins only a subnet that is delegated to it.
+		"network.bicep": {"serviceName: 'Microsoft.App/environments'"},
 	} {
 		for _, demand := range demands {
 			if !strings.Contains(files["modules/"+name].tree.Text, demand) {

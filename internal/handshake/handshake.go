@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"chatgate/internal/directline"
@@ -202,8 +201,7 @@ func refused(err error) bool {
 		return true
 	}
 	var answered *directline.Error
-	return errors.As(err, &answered) &&
-		(answered.StatusCode == http.StatusUnauthorized || answered.StatusCode == http.StatusForbidden)
+	return errors.As(err, &answered) && answered.Refused()
 }
 
 // Refresh exchanges a token for one that lives longer. Direct Line gets the

@@ -139,7 +139,7 @@ func TestFailuresOfGenerate(t *testing.T) {
 		"not JSON":                {repeated(1, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("private text")) }), problem.DirectLineUnavailable, 0, 1, "not usable"},
 		"401":                     {repeated(1, refusal(401, "")), problem.DirectLineRefused, 0, 1, "401"},
 		"403":                     {repeated(1, refusal(403, "BadArgument")), problem.DirectLineRefused, 0, 1, "403 BadArgument"},
-		"403 of the wrong region": {repeated(1, refusal(403, "RegionNotAllowed")), problem.DirectLineRefused, 0, 1, "403 RegionNotAllowed"},
+		"403 of the wrong region": {repeated(1, refusal(403, "RegionNotAllowed")), problem.DirectLineRefused, 0, 1, "403 RegionNotAllowed: the bot is in another region; set DirectLineEndpoint"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

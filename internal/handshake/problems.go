@@ -53,7 +53,7 @@ func generateProblem(err error) error {
 		return nil
 	}
 	var answered *directline.Error
-	if errors.As(err, &answered) && answered.StatusCode == http.StatusTooManyRequests {
+	if errors.As(err, &answered) && answered.Throttled() {
 		return throttled(answered)
 	}
 	return unavailable(err)
@@ -66,11 +66,11 @@ func refreshProblem(err error) *problem.Error {
 		return unavailable(err)
 	}
 	switch {
-	case answered.StatusCode == http.StatusTooManyRequests:
+	case answered.Throttled():
 		return throttled(answered)
 	case answered.StatusCode < http.StatusBadRequest || answered.StatusCode >= http.StatusInternalServerError:
 		return unavailable(err)
-	case answered.Code == directline.CodeTokenExpired:
+	case answered.TokenExpired():
 		return tokenExpired().Because(err)
 	default:
 		return tokenInvalid().Because(err)

@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -91,6 +92,16 @@ func (r *Row) forgetStarts(now time.Time) {
 	for len(r.Starts) > 0 && !now.Before(r.Starts[0].Add(startsWindow)) {
 		r.Starts = r.Starts[1:]
 	}
+}
+
+// uncountStart forgets one start of that time, if there is one.
+func (r *Row) uncountStart(at time.Time) bool {
+	i := slices.IndexFunc(r.Starts, at.Equal)
+	if i < 0 {
+		return false
+	}
+	r.Starts = slices.Delete(slices.Clone(r.Starts), i, i+1)
+	return true
 }
 
 func (r *Row) countStart(now time.Time) {

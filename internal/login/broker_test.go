@@ -88,7 +88,9 @@ func TestTheVaultAwayIsAProblemThatPasses(t *testing.T) {
 	if _, err := w.broker.Poll(t.Context(), rita(), started.Login, ""); problem.From(err).Code != problem.SecretUnavailable {
 		t.Errorf("Poll: %v", err)
 	}
-	w.startFails(rita(), problem.SecretUnavailable, 0)
+	elsewhere := rita()
+	elsewhere.ConversationID = "conversation-2"
+	w.startFails(elsewhere, problem.SecretUnavailable, 0)
 }
 
 // The table holds cadence and redemption, and neither secrets nor who it is

@@ -29,6 +29,9 @@ func (b *Broker) Poll(ctx context.Context, binding Binding, login redacted.Text,
 		return progressOf(row.answer), err
 	}
 	issued, outcome, err := b.ask(ctx, &h, code)
+	if errors.Is(err, ErrRefused) {
+		return Progress{}, b.abandon(ctx, &h, err)
+	}
 	if err != nil {
 		return Progress{}, providerFailure(err, row.interval)
 	}
@@ -141,21 +144,35 @@ func (b *Broker) conclude(ctx context.Context, h *handle, decision Decision, iss
 		}
 		return Progress{Status: Approved, Interval: interval, Issued: issued}, nil
 	case Refused:
+		// The hint first: once the login is settled no poll comes back here.
+		if err := b.coolHint(ctx, h); err != nil {
+			return Progress{}, err
+		}
 		_, err := b.settle(ctx, h, WasDenied)
-		return Progress{Status: Denied, Interval: interval}, errors.Join(err, b.coolHint(ctx, h))
+		return Progress{Status: Denied, Interval: interval}, err
 	case TimedOut:
 		_, err := b.settle(ctx, h, Over)
 		return Progress{Status: Expired, Interval: interval}, err
 	case Undecided:
 	}
-	return Progress{}, errRefused(errors.New("the provider decided nothing"))
+	return Progress{}, b.abandon(ctx, h, errors.New("the provider decided nothing"))
 }
 
-// settle ends a login. Of several at once one does.
+// abandon ends a login of which the provider says nothing that could be used, now
+// or later: the user need not wait for its end to begin another.
+func (b *Broker) abandon(ctx context.Context, h *handle, cause error) error {
+	_, err := b.settle(ctx, h, Failed)
+	return errors.Join(errRefused(cause), err)
+}
+
+// settle ends a login. Of several at once one does; but where a slower poll was
+// given the token, it is redeemed though another was told that the time is over:
+// a Login API may give its token once only.
 func (b *Broker) settle(ctx context.Context, h *handle, state State) (won bool, err error) {
 	now := b.now()
 	err = b.change(ctx, conversationKey(h.binding), func(row *Row) bool {
-		if won = row.State == Waits && row.Attempt == digestOf(h.attempt); !won {
+		open := row.State == Waits || row.State == Over && state == Redeemed
+		if won = open && row.Attempt == digestOf(h.attempt); !won {
 			return false
 		}
 		row.State = state

@@ -133,6 +133,72 @@ func TestADenialIsRememberedAndCoolsDown(t *testing.T) {
 	w.start(rita())
 }
 
+// A Login API may give its token once only. A slow answer with the token wins over
+// a quick one that knows of none any more.
+func TestAnApprovalIsNotLostToAPollThatCameAfterIt(t *testing.T) {
+	w := newWorld(t)
+	started := w.start(rita())
+	w.phone.decide(login.Granted)
+	w.clock.Advance(5 * time.Second)
+	w.phone.during = func() {
+		w.phone.during = nil
+		w.phone.decision = login.TimedOut
+		w.clock.Advance(time.Minute)
+		w.phone.mu.Unlock() // the provider answers both at once
+		defer w.phone.mu.Lock()
+		if got, err := w.other.Poll(context.Background(), rita(), started.Login, ""); err != nil || got.Status != login.Expired {
+			t.Errorf("the second poll: %+v, %v", got, err)
+		}
+		w.phone.decision = login.Granted
+	}
+	w.pollIs(started, login.Approved)
+	w.pollIs(started, login.Expired)
+}
+
+// Whom a denial cannot be noted for could be asked at once from elsewhere.
+func TestADenialIsNotedForTheHintBeforeItIsTold(t *testing.T) {
+	w := newWorld(t)
+	started := w.start(rita())
+	w.phone.decide(login.Refused)
+	w.clock.Advance(5 * time.Second)
+	saves := 0
+	w.attempts.Fail = func(operation string) error {
+		if operation == "save" {
+			if saves++; saves == 2 { // the first takes the turn
+				return errors.New("away")
+			}
+		}
+		return nil
+	}
+	_, err := w.broker.Poll(t.Context(), rita(), started.Login, "")
+	wantProblem(t, err, problem.LoginUnavailable, 5*time.Second)
+	w.clock.Advance(5 * time.Second)
+	w.pollIs(started, login.Denied)
+	elsewhere := rita()
+	elsewhere.ConversationID = "conversation-2"
+	w.startFails(elsewhere, problem.LoginCoolDown, time.Minute)
+}
+
+func TestALoginThatTheProviderRefusesIsOver(t *testing.T) {
+	for name, refuse := range map[string]func(*phone){
+		"an answer that cannot be used": func(p *phone) { p.err = login.ErrRefused },
+		"no decision":                   func(p *phone) { p.decision = login.Undecided },
+		"no token that a header holds":  func(p *phone) { p.decision, p.token = login.Granted, "two\nlines" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			started := w.start(rita())
+			refuse(w.phone)
+			w.clock.Advance(5 * time.Second)
+			_, err := w.broker.Poll(t.Context(), rita(), started.Login, "")
+			wantProblem(t, err, problem.LoginRefused, 0)
+			w.pollIs(started, login.Expired)
+			w.phone.err = nil
+			w.start(rita())
+		})
+	}
+}
+
 func TestTheProviderMayTimeOut(t *testing.T) {
 	w := newWorld(t)
 	started := w.start(rita())
@@ -179,7 +245,11 @@ func TestAProviderThatIsAwayIsAskedAgainInTime(t *testing.T) {
 func TestAHandleIsNobodyElses(t *testing.T) {
 	w := newWorld(t)
 	started := w.start(rita())
-	issued := redacted.Text{}
+	other := rita()
+	other.ConversationID = "conversation-of-a-token"
+	issued := w.approvedIn(other)
+	w.phone.decide(login.Waiting)
+	asked := w.phone.polls
 	for name, binding := range map[string]login.Binding{
 		"another assistant":    {Assistant: "banky", ConversationID: rita().ConversationID, UserID: rita().UserID},
 		"another conversation": {Assistant: "bankx", ConversationID: "conversation-2", UserID: rita().UserID},
@@ -193,12 +263,12 @@ func TestAHandleIsNobodyElses(t *testing.T) {
 		}
 		wantProblem(t, err, problem.LoginUnknown, 0)
 	}
-	for name, handle := range map[string]string{"empty": "", "made up": "x.y.z", "a token": issued.Reveal(), "cut": started.Login.Reveal()[:50]} {
+	for name, handle := range map[string]string{"empty": "", "made up": "x.y.z", "a token": issued.Token.Reveal(), "cut": started.Login.Reveal()[:50]} {
 		if _, err := w.broker.Poll(t.Context(), rita(), redacted.New(handle), ""); problem.From(err).Code != problem.LoginUnknown {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if w.phone.polls != 0 {
-		t.Errorf("the provider was asked %d times", w.phone.polls)
+	if w.phone.polls != asked {
+		t.Errorf("the provider was asked %d times", w.phone.polls-asked)
 	}
 }

@@ -183,10 +183,19 @@ func (w *world) pollIs(started login.Started, want login.Status) login.Progress 
 // approved starts a login and lets the user approve it.
 func (w *world) approved() login.Issued {
 	w.t.Helper()
-	started := w.start(rita())
+	return w.approvedIn(rita())
+}
+
+func (w *world) approvedIn(binding login.Binding) login.Issued {
+	w.t.Helper()
+	started := w.start(binding)
 	w.phone.decide(login.Granted)
 	w.clock.Advance(5 * time.Second)
-	return w.pollIs(started, login.Approved).Issued
+	progress, err := w.broker.Poll(w.t.Context(), binding, started.Login, "")
+	if err != nil || progress.Status != login.Approved {
+		w.t.Fatalf("Poll: %+v, %v", progress, err)
+	}
+	return progress.Issued
 }
 
 // used is the plain token as the forwarder sees it.
@@ -201,11 +210,14 @@ func (w *world) used(binding login.Binding, token redacted.Text) (string, error)
 
 func wantProblem(t *testing.T, err error, want problem.Code, wait time.Duration) {
 	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, want %s", want)
+	}
 	got := problem.From(err)
-	if err == nil || got.Code != want || got.RetryAfter != wait {
+	if got.Code != want || got.RetryAfter != wait {
 		t.Errorf("err = %v after %s, want %s after %s", err, got.RetryAfter, want, wait)
 	}
-	if err != nil && strings.Contains(err.Error(), "canary") {
+	if strings.Contains(err.Error(), "canary") {
 		t.Errorf("the error holds a secret: %v", err)
 	}
 }

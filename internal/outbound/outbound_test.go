@@ -214,6 +214,47 @@ func TestABodyIsLentForOneCall(t *testing.T) {
 	}
 }
 
+// net/http sends a request again by itself when the connection turns out to be
+// dead.
+func TestABodyThatIsSentAgainIsNotReadByTwo(t *testing.T) {
+	shared := strings.NewReader("abcdef")
+	var kept io.Reader
+	transporter := outbound.Bound(doer(func(req *http.Request) (*http.Response, error) {
+		first := req.Body
+		if _, err := io.ReadFull(first, make([]byte, 3)); err != nil {
+			t.Error(err)
+		}
+		again, err := req.GetBody()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := first.Read(make([]byte, 3)); n != 0 || err == nil {
+			t.Errorf("the first goes on: %d bytes, %v", n, err)
+		}
+		if text, err := io.ReadAll(again); err != nil || string(text) != "abcdef" {
+			t.Errorf("sent again: %q, %v", text, err)
+		}
+		kept = again
+		return nil, errors.New("no answer")
+	}), 100)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1", io.NopCloser(shared))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.GetBody = func() (io.ReadCloser, error) {
+		_, err := shared.Seek(0, io.SeekStart)
+		return io.NopCloser(shared), err
+	}
+	if resp, err := transporter.Do(req); err == nil {
+		_ = resp.Body.Close()
+		t.Error("the call succeeded")
+	}
+	_, _ = shared.Seek(0, io.SeekStart)
+	if n, err := kept.Read(make([]byte, 3)); n != 0 || err == nil {
+		t.Errorf("after the call: %d bytes, %v", n, err)
+	}
+}
+
 type doer func(*http.Request) (*http.Response, error)
 
 func (d doer) Do(req *http.Request) (*http.Response, error) { return d(req) }

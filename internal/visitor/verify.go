@@ -53,9 +53,9 @@ func (s *Signer) Verify(ctx context.Context, assistant string, token redacted.Te
 	return said.Subject, Valid
 }
 
-// keyOf finds the key that a token names. The current version is asked for
-// first: it is the usual one, and asking for it by name would use up the read
-// that strange versions have to share.
+// keyOf finds the key that a token names. The current version is had first, so
+// that it is known: reading it by its id would take a turn of those that are not.
+// Whether it is still in force, Version says.
 func (s *Signer) keyOf(ctx context.Context) jwt.Keyfunc {
 	return func(token *jwt.Token) (any, error) {
 		version, isText := token.Header["kid"].(string)
@@ -63,7 +63,7 @@ func (s *Signer) keyOf(ctx context.Context) jwt.Keyfunc {
 			return nil, errKeyID
 		}
 		secret, err := s.keys.Get(ctx, s.keyName)
-		if err == nil && secret.Version != version {
+		if err == nil || errors.Is(err, secrets.ErrNotFound) {
 			secret, err = s.keys.Version(ctx, s.keyName, version)
 		}
 		switch {
