@@ -22,6 +22,7 @@ import (
 	"chatgate/internal/transcript/filestore"
 	"chatgate/internal/transcript/tablestore"
 	"chatgate/internal/visitor"
+	"chatgate/web"
 )
 
 // version is set by the linker.
@@ -85,7 +86,7 @@ func newApp(config settings.Settings, logger *slog.Logger) (*app, error) {
 		Pages:          pages,
 		ClientLimit:    newLimiter(config.TokenRateLimit),
 		AssistantLimit: newLimiter(config.AssistantRateLimit),
-		ClientSource:   ratelimit.Source{FrontDoorID: config.FrontDoorID},
+		ClientSource:   handlers.ClientSource{FrontDoorID: config.FrontDoorID},
 		SecretsReady:   a.secretsReady,
 		Version:        version,
 		Logger:         logger,
@@ -239,12 +240,12 @@ func admissions(assistants []settings.Assistant) []handlers.Assistant {
 	return admitted
 }
 
-func newPages(config settings.Settings) ([]handlers.Page, error) {
-	options := handlers.PageOptions{WebChatURL: config.WebChatURL, DirectLineEndpoints: directLineEndpoints(config)}
+func newPages(config settings.Settings) ([]web.Page, error) {
+	options := web.PageOptions{WebChatURL: config.WebChatURL, DirectLineEndpoints: directLineEndpoints(config)}
 	if config.APIClientID != "" {
 		options.Authority = config.Authority
 	}
-	return handlers.Pages(options)
+	return web.Pages(options)
 }
 
 func directLineEndpoints(config settings.Settings) []string {

@@ -14,7 +14,9 @@ import (
 	"chatgate/internal/transcript"
 )
 
-const jsonType = "application/json"
+// readingTimeout bounds a reading. Erasures have their own bound (package desk),
+// and so have exports.
+const readingTimeout = 30 * time.Second
 
 // Sizes of pages. maxPageBytes bounds the activities of one page; a single one
 // is sent whatever its size.

@@ -96,8 +96,8 @@ func (b *Backend) Forward(ctx context.Context, request Request, token secretly.B
 }
 
 func (b *Backend) outgoing(ctx context.Context, request Request) (*http.Request, error) {
-	if !slices.Contains(methods(), request.Method) {
-		return nil, problem.New(problem.MethodNotAllowed, "The back end is called with "+strings.Join(methods(), ", ")+" only.")
+	if !slices.Contains(Methods(), request.Method) {
+		return nil, problem.New(problem.MethodNotAllowed, "The back end is called with "+strings.Join(Methods(), ", ")+" only.")
 	}
 	if len(request.Query) > maxQuery || !isPrintable(request.Query) {
 		return nil, problem.New(problem.BadRequest, "The query is too long, or holds characters that must be percent-encoded.")
@@ -119,8 +119,8 @@ func (b *Backend) outgoing(ctx context.Context, request Request) (*http.Request,
 	return outgoing, nil
 }
 
-// methods are those that are forwarded. CONNECT and TRACE are not for back ends.
-func methods() []string {
+// Methods are those that are forwarded. CONNECT and TRACE are not for back ends.
+func Methods() []string {
 	return []string{
 		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
 	}

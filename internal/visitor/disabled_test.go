@@ -20,7 +20,7 @@ func TestTokensOfADisabledKeyEnd(t *testing.T) {
 		vault.mu.Unlock()
 		var verdict visitor.Verdict
 		for range 65 {
-			_, verdict = signer.Judge(t.Context(), "bankx", token)
+			_, verdict = signer.Verify(t.Context(), "bankx", token)
 			time.Sleep(time.Minute)
 			synctest.Wait()
 		}

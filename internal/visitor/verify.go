@@ -28,16 +28,9 @@ var errKeyUnavailable = errors.New("the visitor key cannot be had")
 
 // Verify returns the user id in a visitor token that this service signed for
 // assistant and that has not expired. Of any other token it says no more than
-// that it is none.
-func (s *Signer) Verify(ctx context.Context, assistant string, token redacted.Text) (userID string, ok bool) {
-	userID, verdict := s.Judge(ctx, assistant, token)
-	return userID, verdict == Valid
-}
-
-// Judge is Verify for callers to whom it matters whether a token is refused or
-// only cannot be checked before ctx ends. The user id is empty unless the token
-// is [Valid].
-func (s *Signer) Judge(ctx context.Context, assistant string, token redacted.Text) (userID string, verdict Verdict) {
+// whether it is refused or only cannot be checked before ctx ends. The user id is
+// empty unless the token is [Valid].
+func (s *Signer) Verify(ctx context.Context, assistant string, token redacted.Text) (userID string, verdict Verdict) {
 	text := token.Reveal()
 	if text == "" || len(text) > maxToken {
 		return "", Invalid
