@@ -178,7 +178,7 @@ func pollLogin(ctx context.Context, c *loginCall) error {
 		Token     string       `json:"token,omitempty"`
 		ExpiresIn int          `json:"expires_in,omitempty"`
 	}{Status: progress.Status, Interval: pauseOf(progress.Interval)}
-	if progress.Status == login.Approved {
+	if progress.Status == login.StatusApproved {
 		answer.Token, answer.ExpiresIn = progress.Issued.Token.Reveal(), lifeOf(progress.Issued.ExpiresIn)
 	}
 	return c.writeJSON(http.StatusOK, jsonType, answer)

@@ -73,7 +73,7 @@ func TestALoginByASignInLink(t *testing.T) {
 	if w.oauth.started != want {
 		t.Errorf("the provider was asked %+v, want %+v", w.oauth.started, want)
 	}
-	w.oauth.decision = login.Granted
+	w.oauth.decision = login.DecisionApproved
 	w.clock.Advance(3 * time.Second)
 	poll := strings.Replace(pollBody(started.Login), "{", `{"code":"123456",`, 1)
 	token := w.tell(t, "bot of Y", "banky/poll", poll, 200).Token

@@ -182,7 +182,7 @@ func startLogins(t *testing.T) *loginWorld {
 		t.Fatal(err)
 	}
 	w := &loginWorld{
-		offices: o, bank: newBank(t), oauth: &oauth{decision: login.Waiting}, attempts: attemptstest.NewMemory(),
+		offices: o, bank: newBank(t), oauth: &oauth{decision: login.DecisionPending}, attempts: attemptstest.NewMemory(),
 		clock: testclock.At(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)),
 	}
 	to, err := backend.New(w.bank.url + "/v1")

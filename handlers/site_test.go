@@ -137,6 +137,17 @@ func TestScriptsOfTheServiceDeskAreForItsPageOnly(t *testing.T) {
 	}
 }
 
+// Its page is asked for anew each time. Old scripts would not fit a new page.
+func TestTheServiceDeskIsOneVersion(t *testing.T) {
+	w := startSite(t)
+	for _, file := range []string{"", "desk.js", "list.css"} {
+		response, _ := send(t, w.request(t, http.MethodGet, "/api/site/desk/"+file, ""))
+		if got := response.Header.Get("Cache-Control"); got != "no-cache" {
+			t.Errorf("%q: Cache-Control: %q", file, got)
+		}
+	}
+}
+
 // startCompressed serves one file that is kept compressed.
 func startCompressed(t *testing.T, content string) *world {
 	t.Helper()

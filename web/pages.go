@@ -86,7 +86,8 @@ func Pages(options PageOptions) ([]Page, error) {
 }
 
 // filePage is a script, style or the like. The widget's are for pages of every
-// origin, the service desk's for its own page only.
+// origin. The service desk's are for its own page only, and asked for anew with
+// it: an old script would not fit a new page.
 func filePage(name string) (Page, error) {
 	body, err := Files.ReadFile(name)
 	if err != nil {
@@ -94,7 +95,7 @@ func filePage(name string) (Page, error) {
 	}
 	page, err := newPage(name, body)
 	if strings.HasPrefix(name, deskFolder) {
-		page.Headers = map[string]string{"Cross-Origin-Resource-Policy": "same-origin"}
+		page.Headers = map[string]string{"Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "no-cache"}
 	} else {
 		page.Headers = map[string]string{"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 	}

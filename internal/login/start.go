@@ -84,7 +84,7 @@ func (b *Broker) begin(ctx context.Context, r reservation, begun Begun) (Started
 		return Started{}, err
 	}
 	row := r.row
-	row.State, row.ExpiresAt, row.Interval, row.NotBefore = Waits, now.Add(life), interval, now.Add(interval)
+	row.State, row.ExpiresAt, row.Interval, row.NotBefore = StatePending, now.Add(life), interval, now.Add(interval)
 	if _, err := b.attempts.Save(ctx, conversationKey(r.request.Binding), row, r.etag); err != nil {
 		b.giveUp(ctx, r) // nobody holds the handle
 		return Started{}, b.storeFailure(err)
@@ -144,7 +144,7 @@ func (b *Broker) reserve(ctx context.Context, request StartRequest) (reservation
 		return reservation{}, err
 	}
 	row.countStart(r.at)
-	row.State, row.Attempt, row.ExpiresAt = Starting, digest, r.at.Add(startLease)
+	row.State, row.Attempt, row.ExpiresAt = StateStarting, digest, r.at.Add(startLease)
 	etag, err = b.attempts.Save(ctx, key, row, etag)
 	if errors.Is(err, ErrConflict) {
 		return reservation{}, errPending(startLease)
@@ -209,10 +209,10 @@ func (b *Broker) giveBack(ctx context.Context, r reservation, also func(*Row)) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveUpTimeout)
 	defer cancel()
 	_ = b.change(ctx, conversationKey(r.request.Binding), func(row *Row) bool {
-		if row.Attempt != r.digest() || row.State != Starting && row.State != Waits {
+		if row.Attempt != r.digest() || row.State != StateStarting && row.State != StatePending {
 			return false
 		}
-		row.State = Failed
+		row.State = StateFailed
 		also(row)
 		return true
 	})

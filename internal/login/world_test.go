@@ -48,7 +48,7 @@ type phone struct {
 
 func newPhone() *phone {
 	return &phone{
-		decision: login.Waiting, token: canaryToken, refresh: canaryRefresh,
+		decision: login.DecisionPending, token: canaryToken, refresh: canaryRefresh,
 		begun: login.Begun{ExpiresIn: 5 * time.Minute, Interval: 5 * time.Second},
 	}
 }
@@ -92,11 +92,11 @@ func (p *phone) SignOut(context.Context, login.SignOutRequest) error {
 }
 
 func (p *phone) outcome() login.Outcome {
-	if p.decision != login.Granted {
+	if p.decision != login.DecisionApproved {
 		return login.Outcome{Decision: p.decision}
 	}
 	return login.Outcome{
-		Decision: login.Granted, ExpiresIn: 10 * time.Minute,
+		Decision: login.DecisionApproved, ExpiresIn: 10 * time.Minute,
 		Token: secretly.Bytes(p.token), Refresh: secretly.Bytes(p.refresh),
 	}
 }
@@ -189,10 +189,10 @@ func (w *world) approved() login.Issued {
 func (w *world) approvedIn(binding login.Binding) login.Issued {
 	w.t.Helper()
 	started := w.start(binding)
-	w.phone.decide(login.Granted)
+	w.phone.decide(login.DecisionApproved)
 	w.clock.Advance(5 * time.Second)
 	progress, err := w.broker.Poll(w.t.Context(), binding, started.Login, "")
-	if err != nil || progress.Status != login.Approved {
+	if err != nil || progress.Status != login.StatusApproved {
 		w.t.Fatalf("Poll: %+v, %v", progress, err)
 	}
 	return progress.Issued
