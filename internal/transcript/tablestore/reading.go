@@ -18,7 +18,7 @@ const (
 	pageOfKeys          = 1000
 )
 
-// Activities yields a conversation's records; see [transcript.Store]. They lack
+// Activities yields a conversation's records; see [transcript.Contents]. They lack
 // User and Compressed, which only writing needs.
 func (s *Store) Activities(ctx context.Context, assistant, conversationID string) iter.Seq2[transcript.Record, error] {
 	filter := "PartitionKey eq " + tables.Quote(transcript.ConversationPartition(assistant, conversationID))
@@ -26,7 +26,8 @@ func (s *Store) Activities(ctx context.Context, assistant, conversationID string
 	return tables.Decoded(rows, decodeFrom(messagesTable, decodeRecord))
 }
 
-// Conversations yields an assistant's rows of the index; see [transcript.Store].
+// Conversations yields an assistant's rows of the index; see
+// [transcript.Contents].
 func (s *Store) Conversations(ctx context.Context, assistant string) iter.Seq2[transcript.Conversation, error] {
 	from, to := transcript.DayRange(assistant)
 	rows := s.index.Range(ctx, tables.Key{Partition: from}, tables.Key{Partition: to}, tables.Query{Page: pageOfConversations})
@@ -48,15 +49,15 @@ func decodeFrom[T any](table string, decode func([]byte) (T, error)) func([]byte
 }
 
 // Excerpt returns a part of a conversation; see [transcript.Archive].
-func (s *Store) Excerpt(ctx context.Context, assistant, key, after string, limit, maxBytes int) (transcript.Excerpt, error) {
+func (s *Store) Excerpt(ctx context.Context, assistant, key string, part transcript.Part) (transcript.Excerpt, error) {
 	if !transcript.ValidKey(key) {
 		return transcript.Excerpt{}, ctx.Err()
 	}
 	filter := "PartitionKey eq " + tables.Quote(transcript.KeyPartition(assistant, key))
-	if after != "" {
-		filter += " and RowKey gt " + tables.Quote(after)
+	if part.After != "" {
+		filter += " and RowKey gt " + tables.Quote(part.After)
 	}
-	rows := s.messages.Query(ctx, tables.Query{Filter: filter, Page: min(max(limit, 1)+1, pageOfActivities)})
+	rows := s.messages.Query(ctx, tables.Query{Filter: filter, Page: min(max(part.Limit, 1)+1, pageOfActivities)})
 	var excerpt transcript.Excerpt
 	size := 0
 	for record, err := range tables.Decoded(rows, decodeFrom(messagesTable, decodeRecord)) {
@@ -64,7 +65,7 @@ func (s *Store) Excerpt(ctx context.Context, assistant, key, after string, limit
 			return transcript.Excerpt{}, err
 		}
 		size += len(record.Activity)
-		if count := len(excerpt.Records); count > 0 && (count >= limit || size > maxBytes) {
+		if count := len(excerpt.Records); count > 0 && (count >= part.Limit || size > part.MaxBytes) {
 			excerpt.Next = excerpt.Records[count-1].Key.Row
 			break
 		}

@@ -70,9 +70,10 @@ type Store struct {
 }
 
 var (
-	_ transcript.Store   = (*Store)(nil)
-	_ transcript.Archive = (*Store)(nil)
-	_ transcript.Eraser  = (*Store)(nil)
+	_ transcript.Store    = (*Store)(nil)
+	_ transcript.Contents = (*Store)(nil)
+	_ transcript.Archive  = (*Store)(nil)
+	_ transcript.Eraser   = (*Store)(nil)
 )
 
 // New returns a Store at serviceURL, https://<account>.table.core.windows.net or
