@@ -48,41 +48,17 @@ func decodeFrom[T any](table string, decode func([]byte) (T, error)) func([]byte
 	}
 }
 
-// Excerpt returns a part of a conversation; see [transcript.Archive].
-func (s *Store) Excerpt(ctx context.Context, assistant, key string, part transcript.Part) (transcript.Excerpt, error) {
-	if !transcript.ValidKey(key) {
-		return transcript.Excerpt{}, ctx.Err()
-	}
-	filter := "PartitionKey eq " + tables.Quote(transcript.KeyPartition(assistant, key))
-	if part.After != "" {
-		filter += " and RowKey gt " + tables.Quote(part.After)
-	}
-	rows := s.messages.Query(ctx, tables.Query{Filter: filter, Page: min(max(part.Limit, 1)+1, pageOfActivities)})
-	var excerpt transcript.Excerpt
-	size := 0
-	for record, err := range tables.Decoded(rows, decodeFrom(messagesTable, decodeRecord)) {
-		if err != nil {
-			return transcript.Excerpt{}, err
-		}
-		size += len(record.Activity)
-		if count := len(excerpt.Records); count > 0 && (count >= part.Limit || size > part.MaxBytes) {
-			excerpt.Next = excerpt.Records[count-1].Key.Row
-			break
-		}
-		excerpt.Records = append(excerpt.Records, record)
-	}
-	return excerpt, nil
-}
-
 // Conversation returns what the index has of a conversation's newest day; see
 // [transcript.Archive]. Where it does not have that day yet, the newest activity
 // tells.
 func (s *Store) Conversation(ctx context.Context, assistant, key string) (transcript.Conversation, error) {
-	last, at, err := s.lastActivity(ctx, assistant, key)
+	partition := transcript.KeyPartition(assistant, key)
+	last, err := s.newest(ctx, assistant, key, s.seen.get(partition))
 	if err != nil {
 		return transcript.Conversation{}, err
 	}
-	day := transcript.Key{Partition: transcript.DayPartition(assistant, at), Row: key}
+	s.seen.set(partition, last.at)
+	day := transcript.Key{Partition: transcript.DayPartition(assistant, last.at), Row: key}
 	row, err := s.readRow(ctx, assistant, day)
 	if err != nil {
 		return transcript.Conversation{}, fmt.Errorf("reading table %s: %w", conversationsTable, err)
@@ -90,7 +66,7 @@ func (s *Store) Conversation(ctx context.Context, assistant, key string) (transc
 	if row.etag != "" {
 		return row.summary.Conversation, nil
 	}
-	return s.conversationOf(ctx, tables.Key{Partition: transcript.KeyPartition(assistant, key), Row: last})
+	return s.conversationOf(ctx, tables.Key{Partition: partition, Row: last.row})
 }
 
 // conversationOf returns what an activity tells of its conversation.
@@ -112,29 +88,10 @@ func (s *Store) conversationOf(ctx context.Context, activity tables.Key) (transc
 	return transcript.Summarize([]transcript.Record{record})[0].Conversation, nil
 }
 
-// LastActivity returns when the newest activity was; see [transcript.Eraser]. It
-// goes through the keys of the conversation.
+// LastActivity returns when the newest activity was; see [transcript.Eraser].
 func (s *Store) LastActivity(ctx context.Context, assistant, key string) (time.Time, error) {
-	_, at, err := s.lastActivity(ctx, assistant, key)
-	return at, err
-}
-
-// lastActivity returns the row key of the newest activity and its time, or
-// ErrNoConversation.
-func (s *Store) lastActivity(ctx context.Context, assistant, key string) (row string, at time.Time, err error) {
-	if !transcript.ValidKey(key) {
-		return "", time.Time{}, orNoConversation(ctx.Err())
-	}
-	for activity, err := range s.activityKeys(ctx, assistant, key, activitySpan{page: pageOfKeys}) {
-		if err != nil {
-			return "", time.Time{}, err
-		}
-		row, at = activity.row, activity.at
-	}
-	if row == "" {
-		return "", time.Time{}, transcript.ErrNoConversation
-	}
-	return row, at, nil
+	last, err := s.newest(ctx, assistant, key, time.Time{})
+	return last.at, err
 }
 
 func orNoConversation(err error) error {
@@ -150,11 +107,12 @@ type activityKey struct {
 	at  time.Time
 }
 
-// activitySpan says which keys of a conversation to read: the first limit of
-// those from one moment up to before another, each of which may be open, page at
-// a time.
+// activitySpan says which keys of a conversation to read: those from one moment
+// up to before another and after a row, each of which may be open, page at a
+// time.
 type activitySpan struct {
 	from, to time.Time
+	after    string
 	page     int
 }
 
@@ -166,6 +124,9 @@ func (s *Store) activityKeys(ctx context.Context, assistant, key string, span ac
 	}
 	if row, ok := rowAt(span.to); ok {
 		filter += " and RowKey lt " + tables.Quote(row)
+	}
+	if span.after != "" {
+		filter += " and RowKey gt " + tables.Quote(span.after)
 	}
 	rows := s.messages.Query(ctx, tables.Query{Filter: filter, Columns: []string{"RowKey"}, Page: span.page})
 	return tables.Decoded(rows, decodeFrom(messagesTable, func(entity []byte) (activityKey, error) {

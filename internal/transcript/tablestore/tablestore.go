@@ -66,6 +66,7 @@ type Store struct {
 	erasures    *tables.Table
 	audit       *tables.Table
 	known       *knownRows
+	seen        *seenActivities
 	parallelism int
 }
 
@@ -107,6 +108,7 @@ func newStore(service *tables.Service) *Store {
 		erasures:    service.Table(erasuresTable),
 		audit:       service.Table(auditTable),
 		known:       newKnownRows(knownBytes),
+		seen:        new(seenActivities),
 		parallelism: service.Parallelism(),
 	}
 }
