@@ -250,6 +250,7 @@ func TestBadParametersFailAtValidation(t *testing.T) {
 		"login.botClientId", "login.botTenantId", "login: has neither", "login.apiKeySecretName: is of no use", "login.apiKeySecretName: \"",
 		"login.url", "login.tokenServiceUrl", "login.backendUrl", "login.oauthConnections", "login.botIdentityResourceId",
 		"apiClientId: is missing; assistants with a login", "sealingKeySecretName: is missing", "sealingKeySecretName: may",
+		"conversationStore: cosmos",
 	} {
 		if !strings.Contains(problems+main.variables["origins"].Text+main.variables["loginUrls"].Text, parameter) {
 			t.Errorf("nothing checks %s", parameter)
