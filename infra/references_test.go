@@ -1,6 +1,7 @@
 package infra
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"chatgate/internal/retention"
 )
 
 func TestBicepParses(t *testing.T) {
@@ -400,7 +403,7 @@ func TestEveryStoreHasDiagnosticsAndEveryFaultAnAlert(t *testing.T) {
 	for what, word := range map[string]string{
 		"dead letters": "'DeadletteredMessages'", "quarantine": "'conversation-quarantine'", "5xx": "toint(ResultCode) >= 500",
 		"token failures": "direct_line_refused", "throttling": "direct_line_throttled", "retention": `Name == "PurgeExpired" and Success == false`,
-		"logins": "login_unavailable", "clients' systems": "backend_unsafe",
+		"logins": "login_unavailable", "clients' systems": "backend_unsafe", "a retention that falls behind": "line.purge.complete",
 	} {
 		if !strings.Contains(alerts, word) {
 			t.Errorf("no alert about %s", what)
@@ -427,6 +430,26 @@ func TestAlertsNameCodesThatExist(t *testing.T) {
 	}
 	if !strings.Contains(alerts, `Code in (`) {
 		t.Error("no alert looks at codes")
+	}
+}
+
+// A retention that falls behind succeeds each time and never comes to its end. The
+// alert looks at a day of runs for what the handler's lines say of them.
+func TestARetentionThatFallsBehindIsTold(t *testing.T) {
+	alerts := parse(t)["modules/alerts.bicep"].tree.Text
+	_, alert, _ := strings.Cut(alerts, "name: 'retention-behind'")
+	alert, _, _ = strings.Cut(alert, "\n  }")
+	line, err := json.Marshal(retention.Report{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, member := range []string{"complete", "dryRun"} {
+		if !strings.Contains(string(line), `"`+member+`":`) || !strings.Contains(alert, "line.purge."+member) {
+			t.Errorf("the alert does not ask for %s, or the line %s has none", member, line)
+		}
+	}
+	if !strings.Contains(alert, "tostring(line.msg) == \"PurgeExpired\"") || !strings.Contains(alert, "window: 'P1D'") {
+		t.Errorf("the alert is %s", alert)
 	}
 }
 
