@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"chatgate/internal/audit"
-	"chatgate/internal/desk"
 	"chatgate/internal/transcript"
 )
 
@@ -122,7 +121,7 @@ func (c *deskCall) readConversation() error {
 	ctx, cancel := context.WithTimeout(c.request.Context(), readingTimeout)
 	defer cancel()
 	key := c.parameters[1]
-	conversation, excerpt, err := reader.Read(ctx, key, desk.Part{After: after, Limit: limit, MaxBytes: maxPageBytes})
+	conversation, excerpt, err := reader.Read(ctx, key, transcript.Part{After: after, Limit: limit, MaxBytes: maxPageBytes})
 	if err != nil {
 		return err
 	}
