@@ -10,7 +10,7 @@ data=$(mktemp -d)
 log=$data/log
 : >"$log"
 mkdir -p .cache/bin artifacts
-go build -o .cache/bin/chatgate-local ./cmd/local
+go build -buildvcs=false -o .cache/bin/chatgate-local ./cmd/local
 .cache/bin/chatgate-local -port 0 -data "$data/local" -webchat "$(scripts/fetch-webchat.sh)" >"$log" 2>&1 &
 system=$!
 trap 'kill -INT $system 2>/dev/null || true; wait $system 2>/dev/null || true; cp "$log" artifacts/local.log; rm -rf "$data"' EXIT
