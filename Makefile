@@ -45,7 +45,7 @@ deps: ## install what the tests need
 	@scripts/install-deps.sh
 
 .PHONY: test
-test: deps webchat package ## run every test
+test: webchat package ## install what the tests need and run every one
 	@scripts/test.sh
 
 .PHONY: fuzz
@@ -57,7 +57,8 @@ lint: ## run the linters
 	@scripts/lint.sh
 
 .PHONY: bench
-bench: deps package ## measure, beside what one would pick instead
+bench: package ## measure, beside what one would pick instead
+	@scripts/install-deps.sh npm
 	@scripts/bench.sh
 
 .PHONY: rotate
