@@ -8,6 +8,11 @@ cd "$(dirname "$0")/.."
 mkdir -p artifacts
 failed=0
 
+# Some tests call go build and go list. In a checkout that somebody else owns git
+# tells these nothing, and without this they give up.
+GOFLAGS="$(go env GOFLAGS) -buildvcs=false"
+export GOFLAGS
+
 scripts/install-deps.sh || failed=1
 missing=$(scripts/missing-deps.sh)
 
