@@ -18,7 +18,8 @@ package: msal ## build dist/, what Azure runs
 	@rm -rf dist && mkdir dist
 	@cp host.json dist/ && cp -R functions/. dist/
 # With runtimesecret users' tokens are erased from memory; see internal/secretly.
-	CGO_ENABLED=0 GOEXPERIMENT=runtimesecret GOOS=$(TARGET_OS) GOARCH=$(TARGET_ARCH) go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o dist/handler .
+# Without buildvcs=false git, and so go build, refuses a checkout that somebody else owns.
+	CGO_ENABLED=0 GOEXPERIMENT=runtimesecret GOOS=$(TARGET_OS) GOARCH=$(TARGET_ARCH) go build -buildvcs=false -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o dist/handler .
 
 .PHONY: run
 run: ## the whole system on this machine, http://localhost:7071 (FUNC=1: by Core Tools)
@@ -26,7 +27,7 @@ run: ## the whole system on this machine, http://localhost:7071 (FUNC=1: by Core
 ifdef FUNC
 	@PORT=$(PORT) exec scripts/run-func.sh
 else
-	@mkdir -p .local && go build -o .local/chatgate-local ./cmd/local
+	@mkdir -p .local && go build -buildvcs=false -o .local/chatgate-local ./cmd/local
 	@exec .local/chatgate-local -port $(PORT) -webchat "$$(scripts/fetch-webchat.sh)"
 endif
 
@@ -44,7 +45,7 @@ deps: ## install what the tests need
 	@scripts/install-deps.sh
 
 .PHONY: test
-test: deps webchat package ## run every test
+test: webchat package ## install what the tests need and run every one
 	@scripts/test.sh
 
 .PHONY: fuzz
@@ -56,7 +57,8 @@ lint: ## run the linters
 	@scripts/lint.sh
 
 .PHONY: bench
-bench: deps package ## measure, beside what one would pick instead
+bench: package ## measure, beside what one would pick instead
+	@scripts/install-deps.sh npm
 	@scripts/bench.sh
 
 .PHONY: rotate

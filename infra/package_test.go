@@ -37,7 +37,7 @@ func packaged(t *testing.T) string {
 		}
 	}
 	command := exec.Command("make", "--no-print-directory", "-C", copied, "package")
-	command.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false", "GOARCH=", "GOOS=")
+	command.Env = append(os.Environ(), "GOARCH=", "GOOS=")
 	if output, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("make package: %v\n%s", err, output)
 	}

@@ -7,5 +7,5 @@ programs=.cache/bench
 
 mkdir -p "$programs"
 # Built as the handler is, so that sizes and starts can be compared.
-CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$programs/" ./e2e/bench/...
+CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags '-s -w' -o "$programs/" ./e2e/bench/...
 exec "$programs/bench" -handler dist/handler -peers "$programs" "$@"

@@ -1,26 +1,9 @@
 #!/usr/bin/env bash
 # Installs what the tests need beyond Go, Node and npm: the npm packages of the
-# lock file, Chromium, and a C compiler for Go's race detector. Quick when all
-# of it is there.
+# lock files, and what missing-deps.sh names. `install-deps.sh npm` installs the
+# npm packages alone. Quick when all of it is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
-missing=()
-command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
-  [ -x "${CHROMIUM:-}" ] || missing+=(chromium)
-command -v "$(go env CC | cut -d' ' -f1)" >/dev/null || missing+=(gcc libc6-dev)
-
-if [ ${#missing[@]} -gt 0 ]; then
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "Installing ${missing[*]} …"
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-  else
-    echo "The tests need these Debian packages, or their likes: ${missing[*]}." >&2
-    echo "Install them (sudo apt-get install ${missing[*]}), or set CHROMIUM to the path of a Chromium or Chrome; then try again." >&2
-    exit 1
-  fi
-fi
 
 for folder in e2e infra; do
   stamp=$folder/node_modules/.package-lock.json
@@ -29,3 +12,26 @@ for folder in e2e infra; do
     npm ci --prefix $folder --no-audit --no-fund --ignore-scripts --loglevel=error
   fi
 done
+if [ "${1:-}" = npm ]; then exit; fi
+
+# Never asks for a password: nobody may be there to give it.
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+install_packages() {
+  as_root apt-get update -qq &&
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+missing=$(scripts/missing-deps.sh)
+if [ -n "$missing" ] && command -v apt-get >/dev/null && as_root true 2>/dev/null; then
+  echo "Installing $missing …"
+  install_packages $missing || true # what is missing still is named below
+  missing=$(scripts/missing-deps.sh)
+fi
+if [ -n "$missing" ]; then
+  echo "The tests need these Debian packages, or their likes: $missing." >&2
+  echo "Install them (sudo apt-get install $missing). CHROMIUM may hold the path of another Chromium or Chrome." >&2
+  exit 1
+fi

@@ -11,7 +11,7 @@ if ! command -v func >/dev/null; then
   echo "Install them (https://aka.ms/azfunc-install), or leave FUNC=1 out: make run needs neither." >&2
   exit 1
 fi
-scripts/install-deps.sh
+scripts/install-deps.sh npm
 if [ ! -e local.settings.json ]; then
   cp local.settings.sample.json local.settings.json
   echo "Made local.settings.json from the sample. Fill in the bot's Direct Line secret and the Service Bus namespace, then run this again." >&2

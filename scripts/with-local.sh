@@ -10,22 +10,33 @@ data=$(mktemp -d)
 log=$data/log
 : >"$log"
 mkdir -p .cache/bin artifacts
-go build -o .cache/bin/chatgate-local ./cmd/local
+go build -buildvcs=false -o .cache/bin/chatgate-local ./cmd/local
 .cache/bin/chatgate-local -port 0 -data "$data/local" -webchat "$(scripts/fetch-webchat.sh)" >"$log" 2>&1 &
 system=$!
 trap 'kill -INT $system 2>/dev/null || true; wait $system 2>/dev/null || true; cp "$log" artifacts/local.log; rm -rf "$data"' EXIT
 
-for _ in $(seq 300); do
-  grep -q 'Ctrl-C stops everything' "$log" && break
-  kill -0 $system 2>/dev/null || { cat "$log"; exit 1; }
-  sleep 0.1
-done
+await_system() {
+  for _ in $(seq 300); do
+    if grep -q 'Ctrl-C stops everything' "$log"; then return; fi
+    kill -0 $system 2>/dev/null || break
+    sleep 0.1
+  done
+  echo "the system is not ready; it says:" >&2
+  cat "$log" >&2
+  exit 1
+}
+
+await_system
 BASE_URL=$(grep -oE 'http://localhost:[0-9]+' "$log" | head -1)
 export BASE_URL LOCAL_PID=$system LOCAL_DATA=$data
 status=0
 "$@" || status=$?
 
-handler=$(pgrep -P $system || true)
+# Without knowing the handler there is no telling whether it is left behind.
+if ! handler=$(pgrep -P $system); then
+  echo "the system has no handler" >&2
+  status=1
+fi
 kill -INT $system
 wait $system || status=$?
 for pid in $handler; do

@@ -1,10 +1,12 @@
 /**
  * Conversations for the tests of the service desk.
  */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-const TRANSCRIPTS = fileURLToPath(new URL('../../../shared/data/transcripts/', import.meta.url));
+/** Where real transcripts are: whole and larger ones beside the repository, small ones in it. */
+const TRANSCRIPTS = ['../../../shared/data/transcripts/', '../../internal/transcript/storetest/testdata/'].map((path) => new URL(path, import.meta.url));
 const MINUTE = 60_000;
 
 /** An id that no other run has used. What is added is in digits, so that no search for words finds it. */
@@ -39,12 +41,8 @@ export function talk({ id, at, visitor = {}, channelId = 'directline' }, ...line
 
 /** A real transcript, or undefined where there is none. */
 export async function readTranscript(name) {
-  try {
-    return JSON.parse(await readFile(`${TRANSCRIPTS}${name}.transcript`, 'utf8'));
-  } catch (error) {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const path = TRANSCRIPTS.map((folder) => fileURLToPath(new URL(`${name}.transcript`, folder))).find(existsSync);
+  return path && JSON.parse(await readFile(path, 'utf8'));
 }
 
 export const TRANSCRIPT_NAMES = [

@@ -18,7 +18,9 @@ import { startSmallServer } from './small-server.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const SCREENSHOTS = join(ROOT, 'artifacts/screenshots');
-const FLAGS = [
+
+/** How Chromium is started. */
+export const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
   '--no-first-run',
@@ -63,7 +65,8 @@ export function useBrowser(prepare) {
   return suite;
 }
 
-function findChromium() {
+/** The path of CHROMIUM, or of what of the kind is on PATH. */
+export function findChromium() {
   const names = ['chromium', 'chromium-browser', 'google-chrome'];
   const folders = (process.env.PATH ?? '').split(delimiter);
   const candidates = [process.env.CHROMIUM, ...names.flatMap((name) => folders.map((folder) => join(folder, name)))];

@@ -13,11 +13,9 @@ import { fileURLToPath } from 'node:url';
 
 import { chromium } from 'playwright-core';
 
-import { INPUT, newVisitor } from './harness.mjs';
+import { FLAGS, INPUT, findChromium, newVisitor } from './harness.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-features=LocalNetworkAccessChecks'];
 
 /**
  * What the tokens and handles of the stand-ins begin with: the bank's, and those of
@@ -157,9 +155,6 @@ export async function newTrustingVisitor(t) {
   });
   return context;
 }
-
-const findChromium = () =>
-  process.env.CHROMIUM ?? execFileSync('sh', ['-c', 'command -v chromium || command -v chromium-browser || command -v google-chrome'], { encoding: 'utf8' }).trim();
 
 /** The visitors of two kinds of browsers. */
 export const newVisitorOf = { blocking: newVisitor, trusting: newTrustingVisitor };

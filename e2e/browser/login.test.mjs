@@ -112,7 +112,7 @@ test('a login survives the loss of the handler', { skip: WHOLE || OWN }, async (
 test('where third-party cookies are blocked, the code of the sign-in page is typed into the chat', { skip: WHOLE }, async (t) => {
   const { page, watch } = await watched(t);
   await type(page, 'sign in');
-  const opened = await openedBy(page, page.getByRole('button', { name: 'Sign in' }));
+  const opened = await openedBy(page, page.getByRole('button', { name: 'Sign in' }).last());
   await screenshot(page, 'login-card');
   await signInAs(opened, 'Bo');
   const code = await codeOn(opened).innerText();

@@ -1,14 +1,15 @@
 package system_test
 
 import (
+	"bytes"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"chatgate/internal/transcript/storetest"
 )
 
 // sent is what these tests read of an activity.
@@ -34,30 +35,21 @@ type party struct {
 	Role string `json:"role"`
 }
 
-// transcripts reads the real conversations; the test is skipped where they are
-// absent.
+// transcripts reads the real conversations.
 func transcripts(t *testing.T) map[string][]sent {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(root, "..", "shared", "data", "transcripts", "*.transcript"))
-	if err != nil || len(paths) == 0 {
-		t.Skip("there are no transcripts in ../shared/data/transcripts")
-	}
 	found := map[string][]sent{}
-	for _, path := range paths {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for name, text := range storetest.Transcripts(t, root) {
 		var raw []json.RawMessage
-		if err := json.Unmarshal([]byte(strings.TrimPrefix(string(text), "\ufeff")), &raw); err != nil {
-			t.Fatalf("%s: %v", path, err)
+		if err := json.Unmarshal(bytes.TrimPrefix(text, []byte("\ufeff")), &raw); err != nil {
+			t.Fatalf("%s: %v", name, err)
 		}
 		for _, each := range raw {
 			activity := sent{raw: string(each)}
 			if err := json.Unmarshal(each, &activity); err != nil {
-				t.Fatalf("%s: %v", path, err)
+				t.Fatalf("%s: %v", name, err)
 			}
-			found[filepath.Base(path)] = append(found[filepath.Base(path)], activity)
+			found[name] = append(found[name], activity)
 		}
 	}
 	return found

@@ -3,35 +3,20 @@ package filestore_test
 import (
 	"bytes"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
 	"chatgate/internal/transcript"
+	"chatgate/internal/transcript/storetest"
 )
-
-// transcripts are real conversations, kept outside the repository.
-const transcripts = "../../../../shared/data/transcripts"
 
 // TestRealTranscriptsComeBackByteForByte records every activity of every
 // transcript, as a message of its own and as an element of an array, and reads
 // it back.
 func TestRealTranscriptsComeBackByteForByte(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(transcripts, "*.transcript"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(files) == 0 {
-		t.Skipf("no transcripts in %s: real conversations are not tested", transcripts)
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			content, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
+	for name, content := range storetest.Transcripts(t, "../../..") {
+		t.Run(name, func(t *testing.T) {
 			var activities []json.RawMessage
 			if err := json.Unmarshal(bytes.TrimPrefix(content, []byte("\ufeff")), &activities); err != nil {
 				t.Fatal(err)
