@@ -34,7 +34,7 @@ func TestTheCommandRotatesByHand(t *testing.T) {
 		}
 	})
 	binary := filepath.Join(t.TempDir(), "rotate")
-	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+	if output, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, output)
 	}
 	secrets := []redacted.Text{azure.DirectLine.Secret(directline.Key1), azure.DirectLine.Secret(directline.Key2)}

@@ -170,6 +170,10 @@ func TestTheRealClientTalksOverWebSocketAndSurvivesALostConnection(t *testing.T)
 	token, conversation := site.generate("dl_ada")
 	client := site.connect(map[string]any{"token": token})
 	client.untilStatus(online)
+	// What is typed reaches only who listens already, and the client is online
+	// before its WebSocket is.
+	site.sendText(conversation, "welcome")
+	client.untilText("welcome")
 	client.post("hello", "c.1")
 	client.completed("hello", "c.1")
 	client.untilText("typing")
