@@ -94,7 +94,8 @@ func (r *run) finish(ctx context.Context) error {
 	}
 	for _, key := range keys {
 		r.seen[key] = true
-		if err := r.settle(ctx, r.erase(ctx, key, &r.report.Finished)); err != nil {
+		err := r.erase(&r.report.Finished, func() error { return r.Eraser.Finish(ctx, r.assistant, key) })
+		if err := r.settle(ctx, err); err != nil {
 			return err
 		}
 	}
@@ -135,7 +136,7 @@ func (r *run) leg(ctx context.Context, until string) error {
 				rows = nil
 				break
 			}
-			if err := r.take(ctx, row.Key); err != nil {
+			if err := r.take(ctx, row); err != nil {
 				return err
 			}
 			r.place = row.Place
@@ -165,31 +166,33 @@ func (r *run) page(ctx context.Context) ([]transcript.DayRow, error) {
 	return rows, nil
 }
 
-// take examines a conversation that this run has not seen yet.
-func (r *run) take(ctx context.Context, key string) error {
-	if r.seen[key] {
+// take examines the conversation of a day, if this run has not seen it yet.
+func (r *run) take(ctx context.Context, day transcript.DayRow) error {
+	if r.seen[day.Key] {
 		return nil
 	}
 	if r.left == 0 {
 		return errOver
 	}
 	r.left--
-	r.seen[key] = true
-	return r.settle(ctx, r.examine(ctx, key))
+	r.seen[day.Key] = true
+	return r.settle(ctx, r.examine(ctx, day))
 }
 
-// examine erases a conversation if its last activity is past the retention.
-func (r *run) examine(ctx context.Context, key string) error {
-	last, err := r.Eraser.LastActivity(ctx, r.assistant, key)
+// examine erases a conversation if its last activity is past the retention. What
+// is stored from now on is kept all the same: the store looks again.
+func (r *run) examine(ctx context.Context, day transcript.DayRow) error {
+	last, err := r.Eraser.LastActivity(ctx, r.assistant, day.Key)
+	idle := func() error { return r.Eraser.EraseIdle(ctx, r.assistant, day, r.before) }
 	switch {
 	case errors.Is(err, transcript.ErrNoConversation):
 		// Activities come before the index and go before it: this day is what an
 		// erasure has left.
-		err = r.erase(ctx, key, &r.report.Finished)
+		err = r.erase(&r.report.Finished, idle)
 	case err != nil:
 		err = fmt.Errorf("asking for a conversation's last activity: %w", err)
 	case last.Before(r.before):
-		err = r.erase(ctx, key, &r.report.Erased)
+		err = r.erase(&r.report.Erased, idle)
 	}
 	if err == nil {
 		r.report.Examined++
@@ -197,10 +200,14 @@ func (r *run) examine(ctx context.Context, key string) error {
 	return err
 }
 
-// erase erases a conversation and counts it.
-func (r *run) erase(ctx context.Context, key string, count *int) error {
+// erase erases a conversation and counts it, unless it goes on.
+func (r *run) erase(count *int, erase func() error) error {
 	if !r.DryRun {
-		if err := r.Eraser.Erase(ctx, r.assistant, key); err != nil {
+		err := erase()
+		if errors.Is(err, transcript.ErrActive) {
+			return nil
+		}
+		if err != nil {
 			return fmt.Errorf("erasing a conversation: %w", err)
 		}
 	}
