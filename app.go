@@ -22,6 +22,7 @@ import (
 	"chatgate/internal/transcript/filestore"
 	"chatgate/internal/transcript/tablestore"
 	"chatgate/internal/visitor"
+	"chatgate/web"
 )
 
 // version is set by the linker.
@@ -39,7 +40,7 @@ type app struct {
 // newApp wires settings to clients and clients to handlers. Nothing is read
 // from the network here.
 func newApp(config settings.Settings, logger *slog.Logger) (*app, error) {
-	credential, err := newCredential(config)
+	credential, err := newCredential(config.Development, config.ClientID)
 	if err != nil {
 		return nil, fmt.Errorf("preparing the managed identity: %w", err)
 	}
@@ -85,7 +86,7 @@ func newApp(config settings.Settings, logger *slog.Logger) (*app, error) {
 		Pages:          pages,
 		ClientLimit:    newLimiter(config.TokenRateLimit),
 		AssistantLimit: newLimiter(config.AssistantRateLimit),
-		ClientSource:   ratelimit.Source{FrontDoorID: config.FrontDoorID},
+		ClientSource:   handlers.ClientSource{FrontDoorID: config.FrontDoorID},
 		SecretsReady:   a.secretsReady,
 		Version:        version,
 		Logger:         logger,
@@ -99,15 +100,16 @@ func (a *app) close() {
 	a.login.close()
 }
 
-// newCredential is the managed identity; a developer's own sign-in counts only
-// in Development, so that a deployed app never tries a chain of other identities.
-func newCredential(config settings.Settings) (azcore.TokenCredential, error) {
-	if config.Development {
+// newCredential is a managed identity: the user-assigned one of clientID, or the
+// app's own. A developer's own sign-in counts only in Development, so that a
+// deployed app never tries a chain of other identities.
+func newCredential(development bool, clientID string) (azcore.TokenCredential, error) {
+	if development {
 		return azidentity.NewDefaultAzureCredential(nil)
 	}
 	options := &azidentity.ManagedIdentityCredentialOptions{}
-	if config.ClientID != "" {
-		options.ID = azidentity.ClientID(config.ClientID)
+	if clientID != "" {
+		options.ID = azidentity.ClientID(clientID)
 	}
 	return azidentity.NewManagedIdentityCredential(options)
 }
@@ -238,12 +240,12 @@ func admissions(assistants []settings.Assistant) []handlers.Assistant {
 	return admitted
 }
 
-func newPages(config settings.Settings) ([]handlers.Page, error) {
-	options := handlers.PageOptions{WebChatURL: config.WebChatURL, DirectLineEndpoints: directLineEndpoints(config)}
+func newPages(config settings.Settings) ([]web.Page, error) {
+	options := web.PageOptions{WebChatURL: config.WebChatURL, DirectLineEndpoints: directLineEndpoints(config)}
 	if config.APIClientID != "" {
 		options.Authority = config.Authority
 	}
-	return handlers.Pages(options)
+	return web.Pages(options)
 }
 
 func directLineEndpoints(config settings.Settings) []string {

@@ -107,7 +107,7 @@ func newProviders(config settings.Settings, cache *secrets.Cache) (map[string]lo
 			of[login.LoginAPI] = loginapi.New(assistant.Login.URL, cache, assistant.Login.APIKeySecretName)
 		}
 		if len(assistant.Login.OAuthConnections) > 0 {
-			client, err := newTokenService(config, assistant)
+			client, err := newTokenService(config.Development, assistant)
 			if err != nil {
 				return nil, fmt.Errorf("preparing the identity of the bot of assistant %s: %w", assistant.ID, err)
 			}
@@ -120,9 +120,8 @@ func newProviders(config settings.Settings, cache *secrets.Cache) (map[string]lo
 
 // newTokenService calls the service in the bot's name: for it the app has the
 // bot's identity, beside its own.
-func newTokenService(config settings.Settings, assistant *settings.Assistant) (*tokenservice.Client, error) {
-	config.ClientID = assistant.Login.BotClientID
-	credential, err := newCredential(config)
+func newTokenService(development bool, assistant *settings.Assistant) (*tokenservice.Client, error) {
+	credential, err := newCredential(development, assistant.Login.BotClientID)
 	if err != nil {
 		return nil, err
 	}

@@ -55,6 +55,9 @@ func run(ctx context.Context, environ []string, stdout io.Writer) error {
 		return err
 	}
 	logger := slog.New(slog.NewJSONHandler(stdout, &slog.HandlerOptions{Level: config.LogLevel}))
+	for _, warning := range config.Warnings() {
+		logger.Warn("this setting may be a mistake", "setting", warning.Setting, "what", warning.What)
+	}
 	protectMemory(config, logger)
 	app, err := newApp(config, logger)
 	if err != nil {

@@ -132,3 +132,92 @@ func TestLinksLeadSomewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// room is one package, or all below a folder, and its row of the table of rooms.
+type room struct {
+	path  string
+	below bool
+	row   int
+}
+
+// rooms reads the first column of the table in docs/architecture.md. A name
+// without a folder is beside the one before it; … stands for all that is below.
+func rooms(t *testing.T) []room {
+	t.Helper()
+	text, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "## Rooms\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	var found []room
+	for row, line := range regexp.MustCompile("(?m)^\\| (`[^|]+) \\|").FindAllStringSubmatch(table, -1) {
+		beside := ""
+		for _, name := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(line[1], -1) {
+			path, below := strings.CutSuffix(name[1], "/…")
+			switch {
+			case strings.HasSuffix(path, ".go"):
+				path = "chatgate"
+			case below || strings.Contains(path, "/"):
+				path = "chatgate/" + strings.TrimSuffix(path, "/")
+			default:
+				path = beside + path
+			}
+			beside = path[:strings.LastIndex(path, "/")+1]
+			found = append(found, room{path: path, below: below, row: row})
+		}
+	}
+	return found
+}
+
+// roomOf finds a package's room: its own before that of a folder.
+func roomOf(all []room, path string) (found room, ok bool) {
+	for _, r := range all {
+		if r.path == path && !r.below {
+			return r, true
+		}
+		if r.below && strings.HasPrefix(path, r.path+"/") {
+			found, ok = r, true
+		}
+	}
+	return found, ok
+}
+
+// The table of docs/architecture.md is a map only as long as it is true: each
+// package is on it and imports what stands below it, and nothing that decides
+// knows of the handlers.
+func TestDependenciesPointDownTheTable(t *testing.T) {
+	output, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	all := rooms(t)
+	met := map[room]bool{}
+	for line := range strings.Lines(string(output)) {
+		fields := strings.Fields(line)
+		from, ok := roomOf(all, fields[0])
+		if !ok {
+			t.Errorf("docs/architecture.md has no room for %s", fields[0])
+			continue
+		}
+		met[from] = true
+		for _, imported := range fields[1:] {
+			if imported != "chatgate" && !strings.HasPrefix(imported, "chatgate/") {
+				continue
+			}
+			if imported == "chatgate/handlers" && fields[0] != "chatgate" {
+				t.Errorf("%s imports the handlers", fields[0])
+			}
+			to, ok := roomOf(all, imported)
+			sharesFolder := from.below && from == to
+			if ok && to.row <= from.row && !sharesFolder {
+				t.Errorf("%s imports %s, which docs/architecture.md has no lower than it", fields[0], imported)
+			}
+		}
+	}
+	for _, r := range all {
+		if !met[r] {
+			t.Errorf("docs/architecture.md has a room for %s, which is not there", r.path)
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,8 +16,6 @@ import (
 )
 
 const (
-	// backendMethods are those that are forwarded.
-	backendMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 	// uploadTimeout bounds the reading of a body.
 	uploadTimeout = 30 * time.Second
 	// backendTimeout bounds a call once its body is there: opening the token and
@@ -28,17 +25,17 @@ const (
 
 // backend forwards a bot's call to the client's system. The line in the log tells
 // neither path nor query: there may be account numbers in them.
-func (s *server) backend(x *exchange, _ []string) error {
+func (s *server) backend(x *exchange, rest segments) error {
 	x.header().Set("Cache-Control", "no-store")
 	if s.Login == nil {
 		return noLogin()
 	}
-	named, path, ok := splitBackendPath(x.request.URL)
+	named, path, ok := splitBackendPath(rest)
 	if !ok {
 		return notFound()
 	}
-	if !slices.Contains(strings.Split(backendMethods, ", "), x.request.Method) {
-		return methodNotAllowed(x, backendMethods)
+	if forwarded := backend.Methods(); !slices.Contains(forwarded, x.request.Method) {
+		return methodNotAllowed(x, strings.Join(forwarded, ", "))
 	}
 	assistant, err := s.Login.admit(x, named)
 	if err != nil {
@@ -51,33 +48,19 @@ func (s *server) backend(x *exchange, _ []string) error {
 	return s.forward(x, assistant, to, path)
 }
 
-// splitBackendPath returns the segment after /api/backend/, decoded, and the rest
-// of the path as it was written, without a slash before it.
+// splitBackendPath returns the assistant, decoded, and what follows it, as it was
+// written and without a slash before it.
 //
 // As it was written means by the host: its web server decodes the path that the
 // client sent, %2F excepted, resolves dot segments, and its proxy encodes the
 // result anew, so that %2F arrives as %252F (ASP.NET Core's PathString, YARP's
 // RequestUtilities). Package backend refuses both spellings.
-func splitBackendPath(address *url.URL) (assistant, rest string, ok bool) {
-	parts := strings.SplitN(strings.TrimLeft(address.EscapedPath(), "/"), "/", 4)
-	if len(parts) < 3 {
+func splitBackendPath(rest segments) (assistant, path string, ok bool) {
+	named := rest.decoded()
+	if len(named) == 0 {
 		return "", "", false
 	}
-	var decoded [3]string
-	for i := range decoded {
-		segment, err := url.PathUnescape(parts[i])
-		if err != nil {
-			return "", "", false
-		}
-		decoded[i] = segment
-	}
-	if !strings.EqualFold(decoded[0], prefix) || !strings.EqualFold(decoded[1], "backend") {
-		return "", "", false
-	}
-	if len(parts) == 4 {
-		rest = parts[3]
-	}
-	return decoded[2], rest, true
+	return named[0], rest[1:].written(), true
 }
 
 // forward makes the call with the user's token, which is plain only in there.
@@ -124,7 +107,7 @@ func writeBackendAnswer(x *exchange, answer backend.Answer) error {
 	x.event.details = append(x.event.details, slog.Int("backend", answer.Status))
 	x.forPrograms("application/octet-stream")
 	h := x.header()
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
 	if len(answer.Body) == 0 {
 		h.Del("Content-Type")
 	} else {

@@ -225,7 +225,7 @@ func TestAnswersOfTheBackend(t *testing.T) {
 			contentType = "application/octet-stream"
 		}
 		for name, want := range map[string]string{
-			"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'; sandbox", "X-Content-Type-Options": "nosniff",
+			"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox", "X-Content-Type-Options": "nosniff",
 			"Referrer-Policy": "no-referrer", "Content-Type": contentType, "Content-Disposition": "attachment", "Retry-After": "7",
 			"Etag": `"1"`, "X-Backend-Status": strconv.Itoa(test.status),
 			"Set-Cookie": "", "Location": "", "Www-Authenticate": "", "Access-Control-Allow-Origin": "",

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +10,13 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/go-jose/go-jose/v4/json"
+
 	"chatgate/internal/problem"
 )
+
+// smallBodyTimeout bounds the reading of a body of some KiB.
+const smallBodyTimeout = 5 * time.Second
 
 // readBody reads the request's body: at most limit bytes, and within a time.
 func readBody(x *exchange, limit int64, within time.Duration) ([]byte, error) {
@@ -44,42 +48,26 @@ const jsonSpace = " \t\r\n"
 // decodeMembers reads a JSON object of text. It may hold the named members only,
 // each at most once; null counts as absent. No body is an empty object.
 //
-// It is not read into a struct, whose fields encoding/json fills ignoring case,
-// the last of several alike winning. That library's own words can quote the body,
-// so they go nowhere.
+// The library is not encoding/json, to which the last of two members alike is as
+// good as one. Its words can quote the body, so they go nowhere.
 func decodeMembers(body []byte, names ...string) (map[string]string, error) {
 	members := map[string]string{}
 	body = bytes.Trim(body, jsonSpace)
 	if len(body) == 0 {
 		return members, nil
 	}
-	if body[0] != '{' || !utf8.Valid(body) || !json.Valid(body) {
-		return nil, badRequest("The body must be one JSON object in UTF-8, with nothing after it, or empty.")
+	var sent map[string]*string
+	if body[0] != '{' || !utf8.Valid(body) || json.Unmarshal(body, &sent) != nil {
+		return nil, badRequest("The body must be one JSON object in UTF-8, with nothing after it, or empty. " +
+			"Each of its members must be a string and be sent once.")
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	_, _ = decoder.Token() // the brace
-	seen := map[string]bool{}
-	for decoder.More() {
-		token, _ := decoder.Token() // json.Valid has found no fault
-		name, _ := token.(string)
-		var value *string
-		err := decoder.Decode(&value)
-		switch {
-		case !slices.Contains(names, name):
+	for name, value := range sent {
+		if !slices.Contains(names, name) {
 			return nil, badRequest("The body holds a member that this address does not take. Check the names, and their letter case.")
-		case err != nil:
-			return nil, badRequest("The body's member " + name + " must be a string.")
-		case seen[name]:
-			return nil, badRequest("The body holds the member " + name + " several times. Send it once.")
 		}
-		seen[name] = true
 		if value != nil {
 			members[name] = *value
 		}
 	}
 	return members, nil
-}
-
-func badRequest(message string) *problem.Error {
-	return problem.New(problem.BadRequest, message)
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"chatgate/internal/audit"
 	"chatgate/internal/consultant"
@@ -30,10 +28,6 @@ type ServiceDesk struct {
 type Verifier interface {
 	Consultant(ctx context.Context, token redacted.Text) (consultant.Consultant, error)
 }
-
-// readingTimeout bounds a reading. Erasures have their own bound (package desk),
-// and so have exports.
-const readingTimeout = 30 * time.Second
 
 // deskRoute is one address of the service desk. Literal segments ignore letter
 // case; a segment in braces takes any text.
@@ -70,12 +64,12 @@ type deskCall struct {
 
 // desk serves consultants. There is no CORS: only the app's own page, which is of
 // the same origin, reads the answers.
-func (s *server) desk(x *exchange, _ []string) error {
+func (s *server) desk(x *exchange, rest segments) error {
 	x.header().Set("Cache-Control", "no-store")
 	if s.Desk == nil {
 		return problem.New(problem.NotFound, "There is no service desk here. The operator opens it with the setting Api__ClientId.")
 	}
-	found, parameters, err := findDeskRoute(x)
+	found, parameters, err := findDeskRoute(x, rest.decoded())
 	if err != nil {
 		return err
 	}
@@ -89,16 +83,11 @@ func (s *server) desk(x *exchange, _ []string) error {
 }
 
 // findDeskRoute finds the address that a request is for, and the segments that
-// its route leaves open. It looks at the path as it was written: an escaped slash
-// is part of its segment.
-func findDeskRoute(x *exchange) (found deskRoute, parameters []string, err error) {
-	segments, ok := deskSegments(x.request.URL)
-	if !ok {
-		return deskRoute{}, nil, notFound()
-	}
+// its route leaves open.
+func findDeskRoute(x *exchange, rest []string) (found deskRoute, parameters []string, err error) {
 	var allowed []string
 	for _, candidate := range deskRoutes() {
-		open, fits := matchDeskPath(candidate.path, segments)
+		open, fits := matchDeskPath(candidate.path, rest)
 		if fits && candidate.method == x.request.Method {
 			return candidate, open, nil
 		}
@@ -112,21 +101,16 @@ func findDeskRoute(x *exchange) (found deskRoute, parameters []string, err error
 	return deskRoute{}, nil, notFound()
 }
 
-// deskSegments returns the decoded segments of a path after /api/desk/.
-func deskSegments(address *url.URL) (segments []string, ok bool) {
-	return segmentsAfter(address, "desk")
-}
-
-func matchDeskPath(path string, segments []string) (open []string, fits bool) {
+func matchDeskPath(path string, rest []string) (open []string, fits bool) {
 	parts := strings.Split(path, "/")
-	if len(parts) != len(segments) {
+	if len(parts) != len(rest) {
 		return nil, false
 	}
 	for i, part := range parts {
 		switch {
-		case strings.HasPrefix(part, "{") && segments[i] != "":
-			open = append(open, segments[i])
-		case !strings.EqualFold(part, segments[i]):
+		case strings.HasPrefix(part, "{") && rest[i] != "":
+			open = append(open, rest[i])
+		case !strings.EqualFold(part, rest[i]):
 			return nil, false
 		}
 	}
@@ -139,7 +123,7 @@ func (c *deskCall) identify() (consultant.Consultant, error) {
 	if err != nil {
 		return consultant.Consultant{}, err
 	}
-	ctx, cancel := context.WithTimeout(c.request.Context(), readingTimeout)
+	ctx, cancel := context.WithTimeout(c.request.Context(), verifyTimeout)
 	defer cancel()
 	return c.service.Verifier.Consultant(ctx, token)
 }

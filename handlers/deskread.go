@@ -10,11 +10,12 @@ import (
 	"unicode/utf8"
 
 	"chatgate/internal/audit"
-	"chatgate/internal/desk"
 	"chatgate/internal/transcript"
 )
 
-const jsonType = "application/json"
+// readingTimeout bounds a reading. Erasures have their own bound (package desk),
+// and so have exports.
+const readingTimeout = 30 * time.Second
 
 // Sizes of pages. maxPageBytes bounds the activities of one page; a single one
 // is sent whatever its size.
@@ -120,7 +121,7 @@ func (c *deskCall) readConversation() error {
 	ctx, cancel := context.WithTimeout(c.request.Context(), readingTimeout)
 	defer cancel()
 	key := c.parameters[1]
-	conversation, excerpt, err := reader.Read(ctx, key, desk.Part{After: after, Limit: limit, MaxBytes: maxPageBytes})
+	conversation, excerpt, err := reader.Read(ctx, key, transcript.Part{After: after, Limit: limit, MaxBytes: maxPageBytes})
 	if err != nil {
 		return err
 	}

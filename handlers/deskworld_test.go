@@ -158,11 +158,11 @@ func (s *deskStore) Recent(ctx context.Context, assistant string, span transcrip
 	return s.Store.Recent(ctx, assistant, span, after, limit)
 }
 
-func (s *deskStore) Excerpt(ctx context.Context, assistant, key, after string, limit, maxBytes int) (transcript.Excerpt, error) {
+func (s *deskStore) Excerpt(ctx context.Context, assistant, key string, part transcript.Part) (transcript.Excerpt, error) {
 	if err := s.called("Excerpt"); err != nil {
 		return transcript.Excerpt{}, err
 	}
-	return s.Store.Excerpt(ctx, assistant, key, after, limit, maxBytes)
+	return s.Store.Excerpt(ctx, assistant, key, part)
 }
 
 func (s *deskStore) Erase(ctx context.Context, assistant, key string) error {

@@ -12,6 +12,10 @@ import (
 	"chatgate/internal/problem"
 )
 
+// jsonType is the media type of what the host sends, and of all answers but pages
+// and failures.
+const jsonType = "application/json"
+
 // exchange is one request, its answer, and what the log will say of it.
 type exchange struct {
 	request *http.Request
@@ -59,7 +63,12 @@ func (w *statusWriter) Unwrap() http.ResponseWriter {
 	return w.ResponseWriter
 }
 
+// newExchange begins an answer with the headers that all have: redirects and
+// answers without a body too.
 func newExchange(w http.ResponseWriter, r *http.Request) *exchange {
+	h := w.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Strict-Transport-Security", "max-age=31536000")
 	return &exchange{
 		request: r,
 		writer:  &statusWriter{ResponseWriter: w},
@@ -109,10 +118,8 @@ func (x *exchange) writeEncoded(status int, contentType string, body []byte) err
 func (x *exchange) forPrograms(contentType string) {
 	h := x.header()
 	h.Set("Content-Type", contentType)
-	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Strict-Transport-Security", "max-age=31536000")
 }
 
 // recoverPanic turns a panic into an answer and a line with the stack, which

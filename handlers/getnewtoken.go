@@ -4,7 +4,7 @@ import "chatgate/internal/redacted"
 
 // getNewToken exchanges the bot's secret for a Direct Line token that is bound
 // to one user.
-func (s *server) getNewToken(x *exchange, rest []string) error {
+func (s *server) getNewToken(x *exchange, rest segments) error {
 	assistant, err := s.admitted(x, rest)
 	if assistant == "" || err != nil {
 		return err

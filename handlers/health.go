@@ -4,7 +4,7 @@ import "net/http"
 
 // health tells a load balancer or an operator whether this instance can serve.
 // It reads what earlier work found out; it mints nothing and calls nobody.
-func (s *server) health(x *exchange, _ []string) error {
+func (s *server) health(x *exchange, _ segments) error {
 	if x.request.Method != http.MethodGet && x.request.Method != http.MethodHead {
 		return methodNotAllowed(x, "GET, HEAD")
 	}
@@ -19,7 +19,7 @@ func (s *server) health(x *exchange, _ []string) error {
 		status = http.StatusServiceUnavailable
 	}
 	x.header().Set("Cache-Control", "no-store")
-	return x.writeJSON(status, "application/json", answer)
+	return x.writeJSON(status, jsonType, answer)
 }
 
 // failing names the parts that could not serve when they were last asked.

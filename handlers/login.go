@@ -64,23 +64,23 @@ func loginAction(name string) func(context.Context, *loginCall) error {
 }
 
 // login serves bots. There is no CORS: no page ever asks.
-func (s *server) login(x *exchange, _ []string) error {
+func (s *server) login(x *exchange, rest segments) error {
 	x.header().Set("Cache-Control", "no-store")
 	if s.Login == nil {
 		return noLogin()
 	}
-	segments, ok := segmentsAfter(x.request.URL, "login")
-	if !ok || len(segments) != 2 {
+	named := rest.decoded()
+	if len(named) != 2 {
 		return notFound()
 	}
-	serve := loginAction(segments[1])
+	serve := loginAction(named[1])
 	if serve == nil {
 		return notFound()
 	}
 	if x.request.Method != http.MethodPost {
 		return methodNotAllowed(x, http.MethodPost)
 	}
-	assistant, err := s.Login.admit(x, segments[0])
+	assistant, err := s.Login.admit(x, named[0])
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (l *LoginService) admit(x *exchange, assistant string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(x.request.Context(), readingTimeout)
+	ctx, cancel := context.WithTimeout(x.request.Context(), verifyTimeout)
 	defer cancel()
 	bot, err := l.Verifier.Bot(ctx, token)
 	if err != nil {
@@ -117,7 +117,7 @@ func (l *LoginService) admit(x *exchange, assistant string) (string, error) {
 
 // members reads the body. Those that are required are named first.
 func (c *loginCall) members(required int, names ...string) (map[string]string, error) {
-	body, err := readBody(c.exchange, maxLoginRequest, readTimeout)
+	body, err := readBody(c.exchange, maxLoginRequest, smallBodyTimeout)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +178,7 @@ func pollLogin(ctx context.Context, c *loginCall) error {
 		Token     string       `json:"token,omitempty"`
 		ExpiresIn int          `json:"expires_in,omitempty"`
 	}{Status: progress.Status, Interval: pauseOf(progress.Interval)}
-	if progress.Status == login.Approved {
+	if progress.Status == login.StatusApproved {
 		answer.Token, answer.ExpiresIn = progress.Issued.Token.Reveal(), lifeOf(progress.Issued.ExpiresIn)
 	}
 	return c.writeJSON(http.StatusOK, jsonType, answer)

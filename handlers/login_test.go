@@ -73,7 +73,7 @@ func TestALoginByASignInLink(t *testing.T) {
 	if w.oauth.started != want {
 		t.Errorf("the provider was asked %+v, want %+v", w.oauth.started, want)
 	}
-	w.oauth.decision = login.Granted
+	w.oauth.decision = login.DecisionApproved
 	w.clock.Advance(3 * time.Second)
 	poll := strings.Replace(pollBody(started.Login), "{", `{"code":"123456",`, 1)
 	token := w.tell(t, "bot of Y", "banky/poll", poll, 200).Token
@@ -303,6 +303,11 @@ func TestFailuresOfALogin(t *testing.T) {
 	w.bank.set(func(b *bank) { b.status, b.decision = 200, "canary" })
 	w.clock.Advance(5 * time.Second)
 	w.fails(t, "bot of X", "bankx/poll", pollBody(started.Login), 502, problem.LoginRefused)
+	w.bank.set(func(b *bank) { b.decision = "pending" })
+	if got := w.tell(t, "bot of X", "bankx/poll", pollBody(started.Login), 200); got.Status != "expired_token" {
+		t.Errorf("after a refusal: %+v", got)
+	}
+	started = w.tell(t, "bot of X", "bankx/start", startBody, 201)
 	w.bank.set(func(b *bank) { b.decision = "denied" })
 	w.clock.Advance(5 * time.Second)
 	if got := w.tell(t, "bot of X", "bankx/poll", pollBody(started.Login), 200); got.Status != "access_denied" {

@@ -54,12 +54,13 @@ func FuzzBackendPath(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
+	s := routing()
 	f.Fuzz(func(t *testing.T, path string) {
 		address, err := url.ParseRequestURI(path)
 		if err != nil {
 			return
 		}
-		assistant, rest, ok := splitBackendPath(address)
+		assistant, rest, ok := s.backendPath(address)
 		if !ok {
 			return
 		}
@@ -71,9 +72,17 @@ func FuzzBackendPath(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q is written anew as %q: %v", path, written, err)
 		}
-		sameAssistant, sameRest, ok := splitBackendPath(again)
+		sameAssistant, sameRest, ok := s.backendPath(again)
 		if !ok || sameAssistant != assistant || sameRest != rest {
 			t.Errorf("%q reads %q and %q, written anew %q and %q", path, assistant, rest, sameAssistant, sameRest)
 		}
 	})
+}
+
+func (s *server) backendPath(address *url.URL) (assistant, path string, ok bool) {
+	rest, ok := s.restOf("Backend", address)
+	if !ok {
+		return "", "", false
+	}
+	return splitBackendPath(rest)
 }

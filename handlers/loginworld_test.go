@@ -167,6 +167,7 @@ type loginWorld struct {
 	*world
 	*offices
 
+	service  *handlers.LoginService
 	bank     *bank
 	oauth    *oauth
 	attempts *attemptstest.Memory
@@ -181,7 +182,7 @@ func startLogins(t *testing.T) *loginWorld {
 		t.Fatal(err)
 	}
 	w := &loginWorld{
-		offices: o, bank: newBank(t), oauth: &oauth{decision: login.Waiting}, attempts: attemptstest.NewMemory(),
+		offices: o, bank: newBank(t), oauth: &oauth{decision: login.DecisionPending}, attempts: attemptstest.NewMemory(),
 		clock: testclock.At(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)),
 	}
 	to, err := backend.New(w.bank.url + "/v1")
@@ -198,13 +199,13 @@ func startLogins(t *testing.T) *loginWorld {
 		"bankx": {login.LoginAPI: loginapi.New(w.bank.url+"/login", nil, "")},
 		"banky": {login.BotService: w.oauth},
 	}
-	service := &handlers.LoginService{
+	w.service = &handlers.LoginService{
 		Broker:   login.NewBroker(providers, sealed.New(vault{}, "sealing-key"), w.attempts, &login.Options{Now: w.clock.Now}),
 		Callers:  login.NewCallers(map[string]login.Caller{"bankx": {TenantID: bankX, ClientID: botOf("X")}, "banky": {TenantID: bankY, ClientID: botOf("Y")}}),
 		Verifier: verifier,
 		Backends: map[string]*backend.Backend{"bankx": to},
 	}
-	w.world = start(t, func(c *handlers.Config) { c.Login = service })
+	w.world = start(t, func(c *handlers.Config) { c.Login = w.service })
 	return w
 }
 

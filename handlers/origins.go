@@ -78,8 +78,3 @@ func errOriginNotAllowed() error {
 	return problem.New(problem.OriginNotAllowed,
 		"Pages of this origin may not use the assistant. The operator can add it to the assistant's AllowedOrigins.")
 }
-
-func methodNotAllowed(x *exchange, allow string) error {
-	x.header().Set("Allow", allow)
-	return problem.New(problem.MethodNotAllowed, "This address takes "+allow+" only.")
-}

@@ -108,3 +108,16 @@ func retryAfter(delay time.Duration) string {
 	}
 	return strconv.Itoa(int(math.Ceil(delay.Seconds())))
 }
+
+func badRequest(message string) *problem.Error {
+	return problem.New(problem.BadRequest, message)
+}
+
+func notFound() error {
+	return problem.New(problem.NotFound, "There is nothing here. Check the path.")
+}
+
+func methodNotAllowed(x *exchange, allow string) error {
+	x.header().Set("Allow", allow)
+	return problem.New(problem.MethodNotAllowed, "This address takes "+allow+" only.")
+}

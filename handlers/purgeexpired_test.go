@@ -20,17 +20,13 @@ import (
 type purger struct {
 	runs         int
 	invocationID string
-	left         time.Duration // until the deadline
 	report       retention.Report
 	failure      error
 }
 
-func (p *purger) Run(ctx context.Context, invocationID string) (retention.Report, error) {
+func (p *purger) Run(_ context.Context, invocationID string) (retention.Report, error) {
 	p.runs++
 	p.invocationID = invocationID
-	if deadline, ok := ctx.Deadline(); ok {
-		p.left = time.Until(deadline)
-	}
 	return p.report, p.failure
 }
 
@@ -108,28 +104,6 @@ func TestAFailedPurgeIsAFailureThatTellsWhatWasDone(t *testing.T) {
 		if !strings.Contains(w.log.String(), said) {
 			t.Errorf("the log lacks %s: %s", said, w.log)
 		}
-	}
-}
-
-// At functionTimeout the host kills the whole handler (functions-host: life of
-// the process).
-func TestAPurgeEndsWellBeforeTheHostKillsTheHandler(t *testing.T) {
-	text, err := os.ReadFile("../host.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var host struct{ FunctionTimeout string }
-	if err := json.Unmarshal(text, &host); err != nil {
-		t.Fatal(err)
-	}
-	timeout, err := time.ParseDuration(strings.NewReplacer("00:", "", ":00", "m").Replace(host.FunctionTimeout))
-	if err != nil {
-		t.Fatalf("functionTimeout %q: %v", host.FunctionTimeout, err)
-	}
-	w, p := startPurging(t)
-	w.timerFires(t, "false")
-	if p.left <= 0 || p.left > timeout-45*time.Second {
-		t.Errorf("a run has %s of %s", p.left, timeout)
 	}
 }
 

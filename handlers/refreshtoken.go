@@ -1,14 +1,9 @@
 package handlers
 
-import (
-	"net/http"
-	"strings"
-
-	"chatgate/internal/redacted"
-)
+import "chatgate/internal/redacted"
 
 // refreshToken exchanges an unexpired token for one that lives longer.
-func (s *server) refreshToken(x *exchange, rest []string) error {
+func (s *server) refreshToken(x *exchange, rest segments) error {
 	assistant, err := s.admitted(x, rest)
 	if assistant == "" || err != nil {
 		return err
@@ -25,14 +20,4 @@ func (s *server) refreshToken(x *exchange, rest []string) error {
 		return err
 	}
 	return writeGrant(x, grant)
-}
-
-// bearerToken reads the Authorization header (RFC 6750 section 2.1); the scheme
-// ignores case (RFC 9110 section 11.1).
-func bearerToken(header http.Header) (string, bool) {
-	scheme, token, found := strings.Cut(header.Get("Authorization"), " ")
-	if !found || !strings.EqualFold(scheme, "Bearer") {
-		return "", false
-	}
-	return strings.Trim(token, " "), true
 }

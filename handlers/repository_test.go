@@ -19,6 +19,10 @@ type declaration struct {
 		Route     string   `json:"route"`
 		AuthLevel string   `json:"authLevel"`
 		Methods   []string `json:"methods"`
+
+		Cardinality         string `json:"cardinality"`
+		DataType            string `json:"dataType"`
+		MaxMessageBatchSize int    `json:"maxMessageBatchSize"`
 	} `json:"bindings"`
 }
 
@@ -106,5 +110,27 @@ func TestNoRouteCanMatchATriggersPath(t *testing.T) {
 		if d.Bindings[0].Type == "httpTrigger" && (d.Bindings[0].Route == "" || strings.HasPrefix(d.Bindings[0].Route, "{")) {
 			t.Errorf("%s has the catch-all route %q", name, d.Bindings[0].Route)
 		}
+	}
+}
+
+// With cardinality one the members of a message's body override its metadata:
+// whoever writes a message forges its id and its assistant. With many and no
+// dataType binary the host rewrites bodies or fails at those that are no JSON. And
+// only a size in function.json bounds the batch that one 500 brings again
+// (functions-host: Invocation of a non-HTTP function, The answer).
+func TestQueuesDeliverTheExactBytesOfBoundedBatches(t *testing.T) {
+	sizes := map[string]int{}
+	for name, d := range declarations(t) {
+		trigger := d.Bindings[0]
+		if trigger.Type != "serviceBusTrigger" {
+			continue
+		}
+		if trigger.Cardinality != "many" || trigger.DataType != "binary" {
+			t.Errorf("%s: cardinality %q, dataType %q; want many and binary", name, trigger.Cardinality, trigger.DataType)
+		}
+		sizes[name] = trigger.MaxMessageBatchSize
+	}
+	if diff := cmp.Diff(map[string]int{"PersistConversation": 250, "RotateDirectLineKey": 1}, sizes); diff != "" {
+		t.Errorf("maxMessageBatchSize (-want +function.json):\n%s", diff)
 	}
 }

@@ -3,8 +3,6 @@ package handlers
 import (
 	"net/http"
 	"strings"
-
-	"chatgate/internal/problem"
 )
 
 // prefix is the route prefix of host.json. Every HTTP function stays under it,
@@ -16,7 +14,7 @@ const prefix = "api"
 type function struct {
 	name  string
 	route string
-	serve func(x *exchange, rest []string) error
+	serve func(x *exchange, rest segments) error
 }
 
 // trigger is a function that the host invokes by POST /<name>.
@@ -50,23 +48,28 @@ func (s *server) internalRoutes() []trigger {
 // host matches routes ignoring case and a trailing slash but forwards the path
 // as the client wrote it.
 func (s *server) dispatch(x *exchange) error {
-	segments := strings.Split(strings.Trim(x.request.URL.Path, "/"), "/")
-	if len(segments) >= 2 && strings.EqualFold(segments[0], prefix) {
-		return s.dispatchFunction(x, segments[1:])
+	f, rest, found := s.find(split(x.request.URL))
+	if !found {
+		return s.dispatchTrigger(x)
 	}
-	return s.dispatchTrigger(x)
+	x.event.function = f.name
+	return f.serve(x, rest)
 }
 
-func (s *server) dispatchFunction(x *exchange, segments []string) error {
+// find returns the HTTP function that a path is for, and what follows the fixed
+// part of its route. It is the only reader of what comes before that.
+func (s *server) find(path segments) (found function, rest segments, ok bool) {
+	texts := path.decoded()
+	if len(texts) < 2 || !strings.EqualFold(texts[0], prefix) {
+		return function{}, nil, false
+	}
 	for _, f := range s.functions {
 		fixed, parameter, _ := strings.Cut(f.route, "/")
-		if !strings.EqualFold(fixed, segments[0]) || !fits(parameter, segments[1:]) {
-			continue
+		if strings.EqualFold(fixed, texts[1]) && fits(parameter, texts[2:]) {
+			return f, path[2:], true
 		}
-		x.event.function = f.name
-		return f.serve(x, segments[1:])
 	}
-	return notFound()
+	return function{}, nil, false
 }
 
 // fits reports whether the segments after a route's fixed part match its
@@ -100,9 +103,5 @@ func (s *server) dispatchTrigger(x *exchange) error {
 
 func isJSON(contentType string) bool {
 	media, _, _ := strings.Cut(contentType, ";")
-	return strings.EqualFold(strings.TrimSpace(media), "application/json")
-}
-
-func notFound() error {
-	return problem.New(problem.NotFound, "There is nothing here. Check the path.")
+	return strings.EqualFold(strings.TrimSpace(media), jsonType)
 }

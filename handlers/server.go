@@ -18,6 +18,7 @@ import (
 	"chatgate/internal/ratelimit"
 	"chatgate/internal/redacted"
 	"chatgate/internal/transcript"
+	"chatgate/web"
 )
 
 // Issuer hands out Direct Line tokens. Its errors are problems.
@@ -51,11 +52,11 @@ type Config struct {
 	Login *LoginService
 	// LoginSweeper is optional.
 	LoginSweeper LoginSweeper
-	Pages        []Page
+	Pages        []web.Page
 	// ClientLimit and AssistantLimit are optional; without them nothing is limited.
 	ClientLimit    *ratelimit.Limiter
 	AssistantLimit *ratelimit.Limiter
-	ClientSource   ratelimit.Source
+	ClientSource   ClientSource
 	// SecretsReady reports whether no secret is known to be out of reach. It is
 	// called for each health request and must not block.
 	SecretsReady func() bool
@@ -67,7 +68,7 @@ type server struct {
 	Config
 
 	assistants map[string]origins
-	pages      map[string]Page
+	pages      map[string]web.Page
 	functions  []function
 	triggers   []trigger
 	// storeFailing is whether the newest batch could not be stored.
@@ -80,7 +81,7 @@ func New(config Config) http.Handler {
 	s := &server{
 		Config:     config,
 		assistants: map[string]origins{},
-		pages:      map[string]Page{},
+		pages:      map[string]web.Page{},
 	}
 	for _, assistant := range config.Assistants {
 		s.assistants[assistant.ID] = newOrigins(assistant)

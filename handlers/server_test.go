@@ -242,7 +242,8 @@ func TestUnknownAssistants(t *testing.T) {
 		"no such assistant":         {nil, "/api/GetNewToken/nobody", "unknown_assistant"},
 		"several, and none named":   {two, "/api/GetNewToken", "unknown_assistant"},
 		"path characters in the id": {nil, "/api/GetNewToken/%2e%2e", "unknown_assistant"},
-		"slashes in the id":         {nil, "/api/GetNewToken/a%2fb", "not_found"},
+		"an escaped slash in it":    {nil, "/api/GetNewToken/a%2fb", "unknown_assistant"},
+		"an escaped slash before":   {nil, "/api%2FGetNewToken/bankx", "not_found"},
 		"more segments":             {nil, "/api/GetNewToken/bankx/more", "not_found"},
 		"no such function":          {nil, "/api/GetOldToken", "not_found"},
 		"outside the prefix":        {nil, "/GetNewToken", "not_found"},
@@ -294,6 +295,15 @@ func TestFailuresOfTheIssuer(t *testing.T) {
 				t.Errorf("the cause is not logged: %s", w.log)
 			}
 		})
+	}
+}
+
+// Where nobody can say when to come again, a client is told to wait all the same.
+func TestARefusalForNowAlwaysSaysWhenToComeAgain(t *testing.T) {
+	w := start(t, nil)
+	w.issuer.failure = problem.New(problem.DirectLineThrottled, "Try again.")
+	if response, body := w.post(t, "/api/GetNewToken", ""); response.StatusCode != 503 || response.Header.Get("Retry-After") != "5" {
+		t.Errorf("%d %s, Retry-After %q", response.StatusCode, body, response.Header.Get("Retry-After"))
 	}
 }
 

@@ -10,15 +10,17 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"chatgate/web"
 )
 
 // site serves the embedded pages.
-func (s *server) site(x *exchange, rest []string) error {
+func (s *server) site(x *exchange, rest segments) error {
 	r := x.request
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return methodNotAllowed(x, "GET, HEAD")
 	}
-	path := strings.ToLower(strings.Join(rest, "/"))
+	path := strings.ToLower(strings.Join(rest.decoded(), "/"))
 	if folder, isFolder := s.pages[path+"/"]; isFolder {
 		if !strings.HasSuffix(r.URL.Path, "/") {
 			// The page's own links are relative to its folder.
@@ -35,7 +37,7 @@ func (s *server) site(x *exchange, rest []string) error {
 	return writePage(x, page)
 }
 
-func writePage(x *exchange, page Page) error {
+func writePage(x *exchange, page web.Page) error {
 	h := x.header()
 	body, etag := page.Body, page.ETag
 	if page.Compressed {
@@ -54,9 +56,7 @@ func writePage(x *exchange, page Page) error {
 	h.Set("Content-Type", page.ContentType)
 	h.Set("ETag", etag)
 	h.Set("Cache-Control", "public, max-age=300, stale-while-revalidate=86400")
-	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
-	h.Set("Strict-Transport-Security", "max-age=31536000")
 	for name, value := range page.Headers {
 		h.Set(name, value)
 	}

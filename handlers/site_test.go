@@ -8,11 +8,12 @@ import (
 	"testing"
 
 	"chatgate/handlers"
+	"chatgate/web"
 )
 
 func startSite(t *testing.T) *world {
 	t.Helper()
-	pages, err := handlers.Pages(handlers.PageOptions{
+	pages, err := web.Pages(web.PageOptions{
 		WebChatURL:          "/local/webchat.js",
 		DirectLineEndpoints: []string{"https://directline.botframework.com/v3/directline"},
 		Authority:           "https://login.microsoftonline.com",
@@ -136,6 +137,17 @@ func TestScriptsOfTheServiceDeskAreForItsPageOnly(t *testing.T) {
 	}
 }
 
+// Its page is asked for anew each time. Old scripts would not fit a new page.
+func TestTheServiceDeskIsOneVersion(t *testing.T) {
+	w := startSite(t)
+	for _, file := range []string{"", "desk.js", "list.css"} {
+		response, _ := send(t, w.request(t, http.MethodGet, "/api/site/desk/"+file, ""))
+		if got := response.Header.Get("Cache-Control"); got != "no-cache" {
+			t.Errorf("%q: Cache-Control: %q", file, got)
+		}
+	}
+}
+
 // startCompressed serves one file that is kept compressed.
 func startCompressed(t *testing.T, content string) *world {
 	t.Helper()
@@ -147,8 +159,8 @@ func startCompressed(t *testing.T, content string) *world {
 	if err := writer.Close(); err != nil {
 		t.Fatal(err)
 	}
-	page := handlers.Page{Path: "lib.js", ContentType: "text/javascript", Body: body.Bytes(), Compressed: true, ETag: `"tag"`}
-	return start(t, func(c *handlers.Config) { c.Pages = []handlers.Page{page} })
+	page := web.Page{Path: "lib.js", ContentType: "text/javascript", Body: body.Bytes(), Compressed: true, ETag: `"tag"`}
+	return start(t, func(c *handlers.Config) { c.Pages = []web.Page{page} })
 }
 
 func TestCompressedFilesAreForEverybody(t *testing.T) {

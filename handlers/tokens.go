@@ -14,9 +14,6 @@ import (
 // maxTokenRequest bounds the body of GetNewToken and RefreshToken.
 const maxTokenRequest = 8 << 10
 
-// readTimeout bounds the reading of that body.
-const readTimeout = 5 * time.Second
-
 // tokenAnswer is the body of both functions' success.
 type tokenAnswer struct {
 	Token          string `json:"token"`
@@ -33,7 +30,7 @@ func writeGrant(x *exchange, grant handshake.Grant) error {
 	h := x.header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Pragma", "no-cache")
-	return x.writeJSON(http.StatusOK, "application/json", tokenAnswer{
+	return x.writeJSON(http.StatusOK, jsonType, tokenAnswer{
 		Token:          grant.Token.Reveal(),
 		ExpiresIn:      grant.ExpiresIn,
 		ExpiresAt:      grant.ExpiresAt.UTC().Format(time.RFC3339),
@@ -46,8 +43,8 @@ func writeGrant(x *exchange, grant handshake.Grant) error {
 
 // admitted resolves the assistant of a token request and lets only those go on
 // who may. An empty id without an error means that the answer has been sent.
-func (s *server) admitted(x *exchange, rest []string) (assistant string, err error) {
-	o, err := s.assistant(rest)
+func (s *server) admitted(x *exchange, rest segments) (assistant string, err error) {
+	o, err := s.assistant(rest.decoded())
 	if err != nil {
 		x.header().Add("Vary", "Origin")
 		return "", err
@@ -81,7 +78,7 @@ func (s *server) withinClientLimit(x *exchange) error {
 	if s.ClientLimit == nil {
 		return nil
 	}
-	key := s.ClientLimit.Key(s.ClientSource.Client(x.request.Header))
+	key := s.ClientLimit.Key(s.ClientSource.client(x.request.Header))
 	x.event.client = hex.EncodeToString(key[:4])
 	return within(s.ClientLimit, key, "Too many requests from this address.")
 }
@@ -103,7 +100,7 @@ func within(limiter *ratelimit.Limiter, key ratelimit.Key, message string) error
 // decodeBody reads an optional, small JSON object whose only member may be a
 // string of the given name, and returns that.
 func decodeBody(x *exchange, name string) (string, error) {
-	body, err := readBody(x, maxTokenRequest, readTimeout)
+	body, err := readBody(x, maxTokenRequest, smallBodyTimeout)
 	if err != nil {
 		return "", err
 	}

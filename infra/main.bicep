@@ -72,7 +72,7 @@ param retentionDryRun bool = false
 param logLevel string = 'info'
 
 @allowed(['tables', 'cosmos'])
-@description('Where conversations are stored: Table Storage, or Cosmos DB for Table. Changing it moves no data.')
+@description('Where conversations are stored: Table Storage, or Cosmos DB for Table, which allows neither a deskTenantId nor retentionDays. Changing it moves no data.')
 param conversationStore string = 'tables'
 
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
@@ -179,6 +179,7 @@ var problems = concat(
   hasOnly(toLower(sealingKeySecretName), '${letters}${digits}-') ? [] : ['sealingKeySecretName: may hold only letters, digits and hyphens.'],
   empty(apiClientId) || isGuid(apiClientId) ? [] : ['apiClientId: is not a client id.'],
   empty(withDesk) || !empty(apiClientId) ? [] : ['apiClientId: is missing; assistants with a deskTenantId need it.'],
+  conversationStore == 'tables' || (empty(withDesk) && retentionDays == 0) ? [] : ['conversationStore: cosmos gives rows back in no order; assistants with a deskTenantId, and retentionDays, need tables.'],
   startsWith(authority, 'https://') ? [] : ['authority: must begin with https://.'],
   hasOnly(toLower(visitorKeySecretName), '${letters}${digits}-') ? [] : ['visitorKeySecretName: may hold only letters, digits and hyphens.'],
   tokenRateLimit == 'off' || isRate(tokenRateLimit) ? [] : ['tokenRateLimit: takes a rate such as 60/m, or off.'],

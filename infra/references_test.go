@@ -1,6 +1,7 @@
 package infra
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"chatgate/internal/retention"
 )
 
 func TestBicepParses(t *testing.T) {
@@ -250,6 +253,7 @@ func TestBadParametersFailAtValidation(t *testing.T) {
 		"login.botClientId", "login.botTenantId", "login: has neither", "login.apiKeySecretName: is of no use", "login.apiKeySecretName: \"",
 		"login.url", "login.tokenServiceUrl", "login.backendUrl", "login.oauthConnections", "login.botIdentityResourceId",
 		"apiClientId: is missing; assistants with a login", "sealingKeySecretName: is missing", "sealingKeySecretName: may",
+		"conversationStore: cosmos",
 	} {
 		if !strings.Contains(problems+main.variables["origins"].Text+main.variables["loginUrls"].Text, parameter) {
 			t.Errorf("nothing checks %s", parameter)
@@ -365,6 +369,8 @@ func TestHardening(t *testing.T) {
 		"monitoring.bicep": {"DisableLocalAuth: true", "disableLocalAuth: true"},
 		"app.bicep":        {"httpsOnly: true", "minTlsVersion: '1.2'", "scmMinTlsVersion: '1.2'", "ftpsState: 'Disabled'", "name: 'custom', version: '1.0'", "type: 'UserAssignedIdentity'"},
 		"bot.bicep":        {"isSecureSiteEnabled: true", "isBlockUserUploadEnabled: true", "isV3Enabled: true", "trustedOrigins: trustedOrigins"},
+		// Flex Consumption joins only a subnet that is delegated to it.
+		"network.bicep": {"serviceName: 'Microsoft.App/environments'"},
 	} {
 		for _, demand := range demands {
 			if !strings.Contains(files["modules/"+name].tree.Text, demand) {
@@ -399,7 +405,7 @@ func TestEveryStoreHasDiagnosticsAndEveryFaultAnAlert(t *testing.T) {
 	for what, word := range map[string]string{
 		"dead letters": "'DeadletteredMessages'", "quarantine": "'conversation-quarantine'", "5xx": "toint(ResultCode) >= 500",
 		"token failures": "direct_line_refused", "throttling": "direct_line_throttled", "retention": `Name == "PurgeExpired" and Success == false`,
-		"logins": "login_unavailable", "clients' systems": "backend_unsafe",
+		"logins": "login_unavailable", "clients' systems": "backend_unsafe", "a retention that falls behind": "line.purge.complete",
 	} {
 		if !strings.Contains(alerts, word) {
 			t.Errorf("no alert about %s", what)
@@ -426,6 +432,26 @@ func TestAlertsNameCodesThatExist(t *testing.T) {
 	}
 	if !strings.Contains(alerts, `Code in (`) {
 		t.Error("no alert looks at codes")
+	}
+}
+
+// A retention that falls behind succeeds each time and never comes to its end. The
+// alert looks at a day of runs for what the handler's lines say of them.
+func TestARetentionThatFallsBehindIsTold(t *testing.T) {
+	alerts := parse(t)["modules/alerts.bicep"].tree.Text
+	_, alert, _ := strings.Cut(alerts, "name: 'retention-behind'")
+	alert, _, _ = strings.Cut(alert, "\n  }")
+	line, err := json.Marshal(retention.Report{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, member := range []string{"complete", "dryRun"} {
+		if !strings.Contains(string(line), `"`+member+`":`) || !strings.Contains(alert, "line.purge."+member) {
+			t.Errorf("the alert does not ask for %s, or the line %s has none", member, line)
+		}
+	}
+	if !strings.Contains(alert, "tostring(line.msg) == \"PurgeExpired\"") || !strings.Contains(alert, "window: 'P1D'") {
+		t.Errorf("the alert is %s", alert)
 	}
 }
 

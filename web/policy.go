@@ -11,14 +11,14 @@ import (
 // emptyStyle is the SHA-256 of no bytes at all, as a source of a policy.
 const emptyStyle = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
 
-// DeskSecurityPolicy returns the policy of the service desk's page: its own
+// deskPolicy returns the policy of the service desk's page: its own
 // scripts and styles, the API, and Entra ID at authority, where tokens are
 // fetched ("" where there is no service desk).
 //
 // Nothing of a message may run, and nothing that it points to is loaded: who
 // reads a conversation is not told to others' servers. No text can become markup
 // or script, as the page has no policy for trusted types.
-func DeskSecurityPolicy(authority string) (string, error) {
+func deskPolicy(authority string) (string, error) {
 	directory, err := origin(authority)
 	if err != nil {
 		return "", fmt.Errorf("the authority: %w", err)
@@ -37,14 +37,14 @@ func DeskSecurityPolicy(authority string) (string, error) {
 	}, "; "), nil
 }
 
-// ContentSecurityPolicy returns the policy under which the sample page works:
+// chatPolicy returns the policy under which the sample page works:
 // Web Chat from webChatURL ("" means the pinned one) and Direct Line at the
 // given endpoints, over HTTP and WebSocket.
 //
 // Web Chat makes empty style elements and fills them by script, so that the hash
 // of nothing admits them and no text that came with a message. Cards may show
 // pictures and media from anywhere.
-func ContentSecurityPolicy(webChatURL string, directLineEndpoints ...string) (string, error) {
+func chatPolicy(webChatURL string, directLineEndpoints []string) (string, error) {
 	bundle, err := PinnedWebChat()
 	if err != nil {
 		return "", err

@@ -11,9 +11,10 @@ import (
 	"strings"
 )
 
-// Files are the files to serve, by their paths below /api/site/. chat/index.html
-// is the one that is not served as it is: see [ChatPage]. Files that end in .gz
-// are served under the name without it, as a compressed form of that.
+// Files are the files to serve, by their paths below /api/site/; [Pages] makes of
+// them what is served. chat/index.html is the one whose text is not served as it
+// is. Files that end in .gz are served under the name without it, as a compressed
+// form of that.
 //
 // desk/lib holds the library by which the service desk signs in once
 // scripts/fetch-msal.sh has put it there; without it the desk's page says so.
@@ -46,10 +47,10 @@ func PinnedWebChat() (Bundle, error) {
 	return bundle, nil
 }
 
-// ChatPage returns the sample page, which loads Web Chat from the given URL
+// renderChat returns the sample page, which loads Web Chat from the given URL
 // (absolute, or relative to the page; "" means the pinned one). Wherever it
 // comes from, it must be the pinned file.
-func ChatPage(webChatURL string) ([]byte, error) {
+func renderChat(webChatURL string) ([]byte, error) {
 	bundle, err := PinnedWebChat()
 	if err != nil {
 		return nil, err

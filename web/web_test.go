@@ -44,6 +44,25 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
+// pageAt returns the page of the site that lives at path.
+func pageAt(t *testing.T, path string, options web.PageOptions) web.Page {
+	t.Helper()
+	pages, err := web.Pages(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(pages, func(page web.Page) bool { return page.Path == path })
+	if at < 0 {
+		t.Fatalf("nothing lives at %s", path)
+	}
+	return pages[at]
+}
+
+func policyOf(t *testing.T, path string, options web.PageOptions) string {
+	t.Helper()
+	return pageAt(t, path, options).Headers["Content-Security-Policy"]
+}
+
 func TestOnlyWhatBrowsersLoadIsEmbedded(t *testing.T) {
 	t.Parallel()
 	kinds := []string{".js", ".css", ".json", ".html", ".svg", ".txt", ".gz"}
@@ -188,10 +207,7 @@ func TestDeskSecurityPolicy(t *testing.T) {
 		"https://login.microsoftonline.com/x": "connect-src 'self' https://login.microsoftonline.com",
 		"":                                    "connect-src 'self'",
 	} {
-		policy, err := web.DeskSecurityPolicy(authority)
-		if err != nil {
-			t.Fatal(err)
-		}
+		policy := policyOf(t, "desk/", web.PageOptions{Authority: authority})
 		directives := strings.Split(policy, "; ")
 		for _, want := range []string{
 			want, "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "base-uri 'none'", "form-action 'none'",
@@ -207,8 +223,8 @@ func TestDeskSecurityPolicy(t *testing.T) {
 func TestDeskSecurityPolicyTakesNoOtherAuthority(t *testing.T) {
 	t.Parallel()
 	for _, authority := range []string{"javascript:alert(1)", "https://a.example;script-src *", "https://a.example,*", "ftp://a.example", "https://%zz"} {
-		if policy, err := web.DeskSecurityPolicy(authority); err == nil {
-			t.Errorf("%q gives %s", authority, policy)
+		if _, err := web.Pages(web.PageOptions{Authority: authority}); err == nil {
+			t.Errorf("%q goes into the policy", authority)
 		}
 	}
 }
@@ -229,14 +245,11 @@ func TestChatPage(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			page, err := web.ChatPage(c.url)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !strings.Contains(string(page), c.want) {
+			page := string(pageAt(t, "chat/", web.PageOptions{WebChatURL: c.url}).Body)
+			if !strings.Contains(page, c.want) {
 				t.Errorf("the page holds no %s", c.want)
 			}
-			if strings.Contains(string(page), "{{") {
+			if strings.Contains(page, "{{") {
 				t.Error("a placeholder is left")
 			}
 		})
@@ -274,10 +287,7 @@ func TestContentSecurityPolicy(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			policy, err := web.ContentSecurityPolicy(c.webChat, c.endpoints...)
-			if err != nil {
-				t.Fatal(err)
-			}
+			policy := policyOf(t, "chat/", web.PageOptions{WebChatURL: c.webChat, DirectLineEndpoints: c.endpoints})
 			directives := strings.Split(policy, "; ")
 			for _, want := range c.want {
 				if !slices.Contains(directives, want) {
@@ -306,8 +316,8 @@ func TestContentSecurityPolicyTakesNoOtherAddresses(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if policy, err := web.ContentSecurityPolicy(c[0], c[1]); err == nil {
-				t.Errorf("got %s", policy)
+			if _, err := web.Pages(web.PageOptions{WebChatURL: c[0], DirectLineEndpoints: c[1:]}); err == nil {
+				t.Error("it goes into the policy")
 			}
 		})
 	}

@@ -28,7 +28,7 @@ const (
 // around, the bus for bots, and for the browser Direct Line and sign-in.
 type site struct {
 	cloud   *cloud.Cloud
-	store   transcript.Store
+	store   transcript.Contents
 	webChat string
 	env     []string
 	host    atomic.Pointer[functionshost.Host]

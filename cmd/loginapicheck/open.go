@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"chatgate/internal/endpoint"
 	"chatgate/internal/redacted"
 )
 
@@ -41,7 +42,7 @@ func isHTTPS(_ context.Context, c *checker) error {
 	switch {
 	case c.target.url.Scheme == "https":
 		return nil
-	case isLoopback(c.target.url.Hostname()):
+	case endpoint.IsLoopback(c.target.url.Hostname()):
 		return skipped("http is all right on this machine only; Chatgate calls https in production")
 	}
 	return errors.New("tokens would go over the network in clear; Chatgate calls https only")

@@ -2,10 +2,10 @@ package main
 
 import (
 	"errors"
-	"net/netip"
 	"net/url"
 	"strings"
 
+	"chatgate/internal/endpoint"
 	"chatgate/internal/redacted"
 )
 
@@ -29,13 +29,11 @@ var (
 	errHint = errors.New("HINT is longer than the 256 bytes that Chatgate sends")
 )
 
-// targetOf reads the environment. Its errors do not quote what stands there.
+// targetOf reads the environment. Its errors do not quote what stands there. That
+// http is wrong is the finding of a check, so that the others still run.
 func targetOf(environ []string) (target, error) {
-	address, err := url.Parse(strings.TrimRight(variable(environ, "URL"), "/"))
-	switch {
-	case err != nil, address.Hostname() == "", address.Scheme != "https" && address.Scheme != "http":
-		return target{}, errURL
-	case address.User != nil, address.RawQuery != "", address.Fragment != "":
+	address, err := endpoint.ParseAnywhere(variable(environ, "URL"))
+	if err != nil {
 		return target{}, errURL
 	}
 	t := target{
@@ -62,10 +60,4 @@ func isHeaderValue(text string) bool {
 		}
 	}
 	return strings.TrimSpace(text) == text
-}
-
-// isLoopback tells of addresses that stay on this machine.
-func isLoopback(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && address.IsLoopback()
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 
@@ -127,12 +126,4 @@ type keeper struct {
 func (k *keeper) Put(_ context.Context, records []transcript.Record) ([]transcript.Refusal, error) {
 	k.records = append(k.records, records...)
 	return nil, nil
-}
-
-func (*keeper) Activities(context.Context, string, string) iter.Seq2[transcript.Record, error] {
-	return func(func(transcript.Record, error) bool) {}
-}
-
-func (*keeper) Conversations(context.Context, string) iter.Seq2[transcript.Conversation, error] {
-	return func(func(transcript.Conversation, error) bool) {}
 }

@@ -88,6 +88,29 @@ test('what the client system says is told from what Chatgate says', async () => 
   assert.equal(calls.length, 4);
 });
 
+test('a path stays under the back end, whatever a user has typed into it', async () => {
+  const session = { conversationId: 'c', token: 't' };
+  const outside = [
+    '..', '../demo/x', '../../login/demo/signout', '%2e%2e/%2E%2e/login/demo/signout', 'a/../../../login/x', 'a/..', 'a/../b', './a', 'a/.',
+    '..\\..\\login', 'a\\..\\b', '.\t.', '.\n./x', '.. ', 'a/.. ', 'a/..\x00', '%2e', '.%2e?x', '..#x', '../../../../', `accounts/${encodeURIComponent('..')}`
+  ];
+  for (const path of outside) {
+    await assert.rejects(client().call(session, path), { name: 'TypeError' }, path);
+  }
+  assert.equal(calls.length, 0);
+
+  const inside = {
+    '': '', 'a/b/': 'a/b/', 'a?next=../b#/../c': 'a?next=../b', 'a..b/...': 'a..b/...', '//evil.example/x': '//evil.example/x',
+    [`accounts/${encodeURIComponent('../../login?a#b')}`]: 'accounts/..%2F..%2Flogin%3Fa%23b',
+    'https://evil.example/x': 'https://evil.example/x'
+  };
+  for (const [path, arrives] of Object.entries(inside)) {
+    answers = [backend({})];
+    await client().call(session, path);
+    assert.equal(calls.at(-1).path, `/api/backend/demo/${arrives}`);
+  }
+});
+
 test("the bot's own token is kept until shortly before it expires", async (t) => {
   t.mock.timers.enable({ apis: ['Date'] });
   answers = [says({ access_token: 'one', expires_in: 301 }), says({ access_token: 'two', expires_in: 3600 })];

@@ -38,7 +38,10 @@ test('the id goes into the link of sign-in buttons only', () => {
       { contentType: 'application/vnd.microsoft.card.hero', content: { buttons: [button('signin', 'https://other.example')] } }
     ]
   };
-  assert.deepEqual(signInButtons(activity).map((one) => signInLink(one, 'a+b')), ['https://token.example/a?state=1&code_challenge=a%2Bb']);
+  assert.deepEqual(signInButtons(activity).map((one) => signInLink(one, 'a+b')), ['https://token.example/a?state=1%26code_challenge%3Da%2Bb']);
   assert.deepEqual(signInButtons({}), []);
+  // As Web Chat does, so that it belongs to the link's last parameter.
+  const last = new URL(signInLink({ value: 'https://token.example/signin?signin=1' }, 's')).searchParams;
+  assert.deepEqual([...last], [['signin', '1&code_challenge=s']]);
   assert.throws(() => signInLink({ value: 'javascript:alert(1)' }, 's'));
 });

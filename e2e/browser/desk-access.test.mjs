@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { cards, talk, unique } from './desk-conversations.mjs';
-import { assertClean, ended, eventually, inspect, isKept, listed, newConsultant, newSignedIn, open, openAll, send, settled, untilTheEnd, useDesk } from './desk.mjs';
+import { assertClean, ended, eventually, inspect, isKept, listed, newConsultant, newSignedIn, open, openAll, send, settled, signIn, untilTheEnd, useDesk } from './desk.mjs';
 import { screenshot } from './harness.mjs';
 
 const ids = { cards: unique('cards'), kim: unique('kim'), long: unique('long') };
@@ -134,6 +134,23 @@ test('all of it by keyboard: signing in, reading, erasing, signing out', async (
   await tabTo(page, 'Sign out', 'Shift+Tab');
   await press(page, 'Enter');
   await page.getByRole('heading', { name: 'Sign in to read conversations' }).waitFor();
+  assertClean(suite, account);
+});
+
+// Emil's token has both roles; the page goes by what it is told of them.
+test('who may erase and not read comes to the audit trail', async (t) => {
+  const { page, account } = await newConsultant(t, suite);
+  await page.route('**/api/desk/assistants', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), roles: ['Desk.Erase'] } });
+  });
+  await page.goto(suite.desk);
+  await signIn(page, 'emil');
+  await page.locator('#audit table').waitFor();
+  assert.match(page.url(), /!audit$/);
+  assert.equal(await page.getByRole('link', { name: 'Conversations' }).count(), 0);
+  await page.evaluate(() => (location.hash = '#/demo'));
+  await page.waitForURL(/!audit$/);
   assertClean(suite, account);
 });
 

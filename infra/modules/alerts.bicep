@@ -136,6 +136,17 @@ var logAlerts = [
     description: 'Conversations past their retention could not be removed. They stay until a run succeeds.'
     query: 'AppRequests | where Name == "PurgeExpired" and Success == false | summarize Count = sum(ItemCount) by bin(TimeGenerated, 5m)'
   }
+  // Six of them, so that a new deployment has its time; rather few than all of a
+  // day, since traces may be left out.
+  {
+    name: 'retention-behind'
+    severity: 2
+    threshold: 0
+    every: 'PT1H'
+    window: 'P1D'
+    description: 'For a day no run has come to the end of the conversations past their retention: more expire than are removed.'
+    query: '${lines} | where tostring(line.msg) == "PurgeExpired" and tobool(line.purge.dryRun) == false | summarize Runs = count(), Complete = countif(tobool(line.purge.complete)), TimeGenerated = max(TimeGenerated) | where Complete == 0 and Runs >= 6 | project TimeGenerated, Count = Runs'
+  }
 ]
 
 resource logAlert 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = [for alert in logAlerts: {

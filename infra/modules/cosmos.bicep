@@ -1,4 +1,4 @@
-metadata description = 'Cosmos DB for Table, in place of Table Storage for the conversations. Serverless; no keys.'
+metadata description = 'Cosmos DB for Table, in place of Table Storage for conversations that Chatgate stores and does not read. Serverless; no keys.'
 
 param name string
 param location string

@@ -2,7 +2,7 @@
 // the token of the user who logged in.
 //
 // Whatever the bot sends, the call stays under the base address that the operator
-// has set; whatever the system answers, the token is not in what the bot gets.
+// has set; an answer in which the token is found does not reach the bot.
 package backend
 
 import (
@@ -59,7 +59,7 @@ type Request struct {
 	// without a slash before it.
 	Path  string
 	Query string
-	// Header is the bot's; what is not for the back end is left out.
+	// Header is the bot's; only what says what the bot wants goes on.
 	Header http.Header
 	Body   []byte
 }
@@ -96,8 +96,8 @@ func (b *Backend) Forward(ctx context.Context, request Request, token secretly.B
 }
 
 func (b *Backend) outgoing(ctx context.Context, request Request) (*http.Request, error) {
-	if !slices.Contains(methods(), request.Method) {
-		return nil, problem.New(problem.MethodNotAllowed, "The back end is called with "+strings.Join(methods(), ", ")+" only.")
+	if !slices.Contains(Methods(), request.Method) {
+		return nil, problem.New(problem.MethodNotAllowed, "The back end is called with "+strings.Join(Methods(), ", ")+" only.")
 	}
 	if len(request.Query) > maxQuery || !isPrintable(request.Query) {
 		return nil, problem.New(problem.BadRequest, "The query is too long, or holds characters that must be percent-encoded.")
@@ -119,8 +119,8 @@ func (b *Backend) outgoing(ctx context.Context, request Request) (*http.Request,
 	return outgoing, nil
 }
 
-// methods are those that are forwarded. CONNECT and TRACE are not for back ends.
-func methods() []string {
+// Methods are those that are forwarded. CONNECT and TRACE are not for back ends.
+func Methods() []string {
 	return []string{
 		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
 	}
@@ -144,7 +144,7 @@ func judge(incoming *http.Response, body []byte, token secretly.Bytes) (Answer, 
 		return Answer{}, problem.New(problem.LoginAgain, "The client's system no longer accepts the login. Ask the user to log in again.")
 	case isRedirect(incoming.StatusCode):
 		return Answer{}, unsafeAnswer("it redirects out of the base address, or too often")
-	case !isIdentity(incoming.Header.Get("Content-Encoding")):
+	case !isIdentity(incoming.Header.Values("Content-Encoding")):
 		return Answer{}, unsafeAnswer("it is encoded, so that it cannot be searched for the token")
 	}
 	answer := Answer{Status: incoming.StatusCode, Header: told(incoming.Header), Body: body}
@@ -162,8 +162,18 @@ func isRedirect(status int) bool {
 	return false
 }
 
-func isIdentity(encoding string) bool {
-	return encoding == "" || strings.EqualFold(encoding, "identity")
+// isIdentity tells whether a body is as it was written. Its encodings may be in one
+// header or in several (RFC 9110 sections 5.3 and 8.4).
+func isIdentity(encodings []string) bool {
+	for _, header := range encodings {
+		for encoding := range strings.SplitSeq(header, ",") {
+			encoding = strings.TrimSpace(encoding)
+			if encoding != "" && !strings.EqualFold(encoding, "identity") {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func unsafeAnswer(why string) error {

@@ -1,25 +1,23 @@
 package backend
 
 import (
-	"bytes"
-	"encoding/base64"
 	"net/http"
 	"net/textproto"
 	"slices"
-	"strconv"
 	"strings"
 
 	"chatgate/internal/secretly"
 )
 
-// forwarded returns the headers that go to the back end: without those of one
-// connection (RFC 9110 section 7.6.1), without credentials of others, and without
-// what the platform adds about the caller.
+// forwarded returns the headers that go to the back end: those that say what the
+// bot wants, and nothing that says who calls, from where or by which right. Those
+// of one connection (RFC 9110 section 7.6.1) are not among them, even if Connection
+// names one that would be.
 func forwarded(header http.Header) http.Header {
 	onlyHere := connectionOptions(header)
 	out := http.Header{}
 	for name, values := range header {
-		if !isPrivate(strings.ToLower(name)) && !slices.Contains(onlyHere, name) {
+		if isForBackend(name) && !slices.Contains(onlyHere, name) {
 			out[name] = slices.Clone(values)
 		}
 	}
@@ -41,24 +39,61 @@ func connectionOptions(header http.Header) []string {
 	return named
 }
 
-// isPrivate tells of headers that never reach the back end.
-func isPrivate(name string) bool {
-	// Some servers make the same of X_Forwarded_For.
-	name = strings.ReplaceAll(name, "_", "-")
+// isForBackend tells of headers that reach the back end: a list of well-known ones,
+// and names of the client's own, X-…, but for those of [isOfGateways].
+func isForBackend(name string) bool {
+	// Some servers make the same of X_Remote_User, and some of any other sign.
+	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	for _, c := range []byte(name) {
+		if !isLetter(c) && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	// Not Range and If-Range: parts of an answer could hold parts of the token.
 	switch name {
-	case "connection", "keep-alive", "proxy", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "expect",
-		"content-length", "host", "accept-encoding",
-		"range", "if-range", // parts of an answer could hold parts of the token
-		"authorization", "cookie", "cookie2", "x-login-token", "x-conversation-id", "x-functions-key", "x-api-key",
-		"origin", "referer", "forwarded", "via", "x-real-ip", "client-ip", "x-client-ip", "x-cluster-client-ip", "x-host", "x-forwarded", "x-rewrite-url", "true-client-ip", "was-default-hostname", "disguised-host", "max-forwards":
+	case "accept", "accept-charset", "accept-language", "accept-version", "api-version", "cache-control", "pragma", "prefer", "user-agent",
+		"content-type", "content-language", "content-encoding", "content-disposition", "content-digest", "content-md5", "repr-digest", "digest",
+		"if-match", "if-none-match", "if-modified-since", "if-unmodified-since",
+		"idempotency-key", "x-idempotency-key", "soapaction", "odata-version", "odata-maxversion", "consistencylevel",
+		"traceparent", "tracestate", "request-id", "correlation-id", "x-request-id", "x-correlation-id":
 		return true
 	}
-	for _, prefix := range []string{"proxy-", "x-forwarded-", "x-original-", "x-http-", "x-method-", "x-arr-", "x-ms-", "x-azure-", "x-functions-", "x-appservice-", "x-site-", "x-waws-", "sec-"} {
-		if strings.HasPrefix(name, prefix) {
+	return strings.HasPrefix(name, "x-") && !isOfGateways(name)
+}
+
+// isOfGateways tells of X- headers by which a gateway tells the system behind it who
+// calls, and which some systems believe from anybody: Chatgate may reach a back
+// end that such a gateway stands before for others. Neither the bot nor whoever
+// calls in its place may be another user by them, or lead the call elsewhere; the
+// token alone says for whom it is.
+//
+// There are more products than a list could name. It is therefore by what their
+// headers speak of, in any part of a name: X-Remote-User, X-WEBAUTH-USER,
+// X-SSL-Client-S-DN, X-Amzn-Oidc-Identity, X-Goog-Authenticated-User-Email,
+// X-Ms-Client-Principal, X-Consumer-Groups, X-Api-Key. A header of the client's own
+// that is caught by it needs another name.
+func isOfGateways(name string) bool {
+	for _, family := range []string{
+		"x-amz", "x-appservice-", "x-arr-", "x-azure-", "x-cf-", "x-envoy-", "x-functions-", "x-goog-", "x-http-", "x-istio-", "x-method-", "x-ms-",
+		"x-nginx-", "x-site-", "x-waws-", "x-conversation-id",
+	} {
+		if strings.HasPrefix(name, family) {
 			return true
 		}
 	}
-	return false
+	for _, subject := range []string{
+		"admin", "auth", "behalf", "cert", "claim", "client", "consumer", "cookie", "credential", "email", "forward", "group", "host", "ident",
+		"impersonat", "jwt", "key", "login", "logon", "oidc", "original", "override", "passw", "principal", "proxy", "remote", "rewrite", "role",
+		"saml", "secret", "session", "ssl", "subject", "tls", "token", "user",
+	} {
+		if strings.Contains(name, subject) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(strings.Split(name, "-"), func(word string) bool {
+		// Too short to be looked for inside other words.
+		return slices.Contains([]string{"addr", "address", "dn", "ip", "path", "port", "proto", "scheme", "scope", "scopes", "sub", "uri", "url", "via"}, word)
+	})
 }
 
 // told returns the headers of an answer that the bot gets. Cookies and challenges
@@ -78,77 +113,15 @@ func told(header http.Header) http.Header {
 // holds tells whether the token is in an answer, as it is or in one of the
 // encodings in which systems echo what they were sent.
 func (a Answer) holds(token secretly.Bytes) bool {
-	if containsForm(a.Body, token) {
+	search := newEcho(token)
+	defer search.clear()
+	if search.isIn(a.Body) {
 		return true
 	}
 	for _, values := range a.Header {
-		for _, value := range values {
-			if containsForm([]byte(value), token) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func containsForm(text []byte, token secretly.Bytes) bool {
-	if bytes.Contains(text, token) || bytes.Contains(unescaped(text), token) {
-		return true
-	}
-	for _, form := range base64Forms(token) {
-		if bytes.Contains(text, form) {
+		if slices.ContainsFunc(values, func(value string) bool { return search.isIn([]byte(value)) }) {
 			return true
 		}
 	}
 	return false
-}
-
-// unescaped undoes what JSON and URLs do to single characters: \u002B, \/ and %2b.
-func unescaped(text []byte) []byte {
-	plain := make([]byte, 0, len(text))
-	for i := 0; i < len(text); {
-		c, size := unescape(text[i:])
-		plain = append(plain, c)
-		i += size
-	}
-	return plain
-}
-
-// unescape returns the first character of text, which is not empty, and how many
-// bytes it takes there.
-func unescape(text []byte) (c byte, size int) {
-	switch {
-	case text[0] == '%' && len(text) >= 3:
-		if code, err := strconv.ParseUint(string(text[1:3]), 16, 8); err == nil {
-			return byte(code), 3
-		}
-	case text[0] == '\\' && len(text) >= 6 && text[1] == 'u':
-		if code, err := strconv.ParseUint(string(text[2:6]), 16, 8); err == nil {
-			return byte(code), 6
-		}
-	case text[0] == '\\' && len(text) >= 2 && text[1] == '/':
-		return '/', 2
-	}
-	return text[0], 1
-}
-
-// shortest is the fewest characters of base64 that are searched for: fewer are
-// found by chance.
-const shortest = 16
-
-// base64Forms are a token's three alignments in a longer text, in both alphabets,
-// without the characters at the ends that neighbours have a part in.
-func base64Forms(token secretly.Bytes) [][]byte {
-	var forms [][]byte
-	for before := range 3 {
-		text := append(make([]byte, before), token...)
-		start, end := (before*8+5)/6, len(text)*8/6
-		if end-start < shortest {
-			continue
-		}
-		for _, alphabet := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-			forms = append(forms, []byte(alphabet.EncodeToString(text))[start:end])
-		}
-	}
-	return forms
 }

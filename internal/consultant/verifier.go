@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"chatgate/internal/endpoint"
 	"chatgate/internal/outbound"
 	"chatgate/internal/problem"
 	"chatgate/internal/redacted"
@@ -30,7 +29,7 @@ var (
 // Config says which tokens are believed.
 type Config struct {
 	// Authority is Entra ID's address, https://login.microsoftonline.com in the
-	// public cloud: https, or http on the loopback interface.
+	// public cloud: one that [endpoint.Parse] takes. Issuers begin with it.
 	Authority string
 	// Audience is the client id of our API. No other audience is accepted.
 	Audience string
@@ -66,9 +65,9 @@ type Verifier struct {
 // serving until they are a day old. A token that names an unknown key has them
 // fetched at once if everything else about it is right, at most every 30 s.
 func NewVerifier(config Config, options *VerifierOptions) (*Verifier, error) {
-	authority, err := checkAuthority(config.Authority)
+	authority, err := endpoint.Parse(config.Authority)
 	if err != nil {
-		return nil, fmt.Errorf("the authority: %w", err)
+		return nil, fmt.Errorf("the authority %w", err)
 	}
 	if config.Audience == "" {
 		return nil, errors.New("the audience is empty")
@@ -83,7 +82,7 @@ func NewVerifier(config Config, options *VerifierOptions) (*Verifier, error) {
 			return nil, fmt.Errorf("the tenant %q is no GUID", id)
 		}
 		id = strings.ToLower(id)
-		v.tenants[id] = newTenant(id, authority, config.Audience, own)
+		v.tenants[id] = newTenant(id, authority.String(), config.Audience, own)
 	}
 	return v, nil
 }
@@ -109,26 +108,6 @@ func withDefaults(options *VerifierOptions) VerifierOptions {
 		own.Logger = slog.New(slog.DiscardHandler)
 	}
 	return own
-}
-
-// checkAuthority returns authority as issuers begin: the host in lower case and
-// without a trailing slash.
-func checkAuthority(authority string) (string, error) {
-	parsed, err := url.Parse(authority)
-	switch {
-	case err != nil:
-		return "", errors.New("not a URL")
-	case parsed.Hostname() == "" || parsed.User != nil || parsed.RawQuery != "" || parsed.ForceQuery || parsed.Fragment != "":
-		return "", errors.New("must be a URL with a host, perhaps a path, and nothing else")
-	case parsed.Scheme != "https" && (parsed.Scheme != "http" || !isLoopback(parsed.Hostname())):
-		return "", errors.New("must begin with https:// (http only on the loopback interface)")
-	}
-	parsed.Host = strings.ToLower(parsed.Host)
-	return strings.TrimRight(parsed.String(), "/"), nil
-}
-
-func isLoopback(host string) bool {
-	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
 }
 
 // Close ends the fetches in flight and waits for them. Keys at hand go on

@@ -100,7 +100,7 @@ func TestEveryActionIsAuditedFirst(t *testing.T) {
 		},
 		"read": {
 			func(t *testing.T, r *desk.Reader, _ *desk.Eraser) error {
-				_, _, err := r.Read(t.Context(), "one", desk.Part{After: "a", Limit: 1, MaxBytes: 1})
+				_, _, err := r.Read(t.Context(), "one", transcript.Part{After: "a", Limit: 1, MaxBytes: 1})
 				return err
 			},
 			with(func(e *audit.Entry) { e.Action, e.ConversationKey, e.Count = audit.Read, "one", 1 }),

@@ -31,23 +31,14 @@ func (r *Reader) List(ctx context.Context, span transcript.Span, after transcrip
 	return listing, nil
 }
 
-// Part says which part of a conversation to read.
-type Part struct {
-	// After is the row key after which it begins; "": the beginning.
-	After string
-	// Limit bounds the activities, MaxBytes all of them together; one is read
-	// whatever its size.
-	Limit, MaxBytes int
-}
-
 // Read returns what is known of a conversation, and a part of its activities in
 // order.
-func (r *Reader) Read(ctx context.Context, key string, part Part) (transcript.Conversation, transcript.Excerpt, error) {
+func (r *Reader) Read(ctx context.Context, key string, part transcript.Part) (transcript.Conversation, transcript.Excerpt, error) {
 	conversation, err := r.conversation(ctx, key)
 	if err != nil {
 		return transcript.Conversation{}, transcript.Excerpt{}, err
 	}
-	excerpt, err := r.archive.Excerpt(ctx, r.Assistant(), key, part.After, part.Limit, part.MaxBytes)
+	excerpt, err := r.archive.Excerpt(ctx, r.Assistant(), key, part)
 	if err != nil {
 		return transcript.Conversation{}, transcript.Excerpt{}, unavailable("reading activities", err)
 	}
@@ -80,8 +71,9 @@ func (r *Reader) Export(ctx context.Context, key string) (transcript.Conversatio
 
 func (r *Reader) records(ctx context.Context, key string) iter.Seq2[transcript.Record, error] {
 	return func(yield func(transcript.Record, error) bool) {
-		for after, more := "", true; more; more = after != "" {
-			excerpt, err := r.archive.Excerpt(ctx, r.Assistant(), key, after, exportRecords, exportBytes)
+		part := transcript.Part{Limit: exportRecords, MaxBytes: exportBytes}
+		for more := true; more; more = part.After != "" {
+			excerpt, err := r.archive.Excerpt(ctx, r.Assistant(), key, part)
 			if err != nil {
 				yield(transcript.Record{}, unavailable("reading activities", err))
 				return
@@ -91,7 +83,7 @@ func (r *Reader) records(ctx context.Context, key string) iter.Seq2[transcript.R
 					return
 				}
 			}
-			after = excerpt.Next
+			part.After = excerpt.Next
 		}
 	}
 }

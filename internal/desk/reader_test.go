@@ -16,10 +16,10 @@ import (
 func TestMissingAndImpossibleConversationsAreAlike(t *testing.T) {
 	p, s := newPeople(t), newStore()
 	r, e := enter(t, newDesk(p, s, 0), p)
-	_, _, missing := r.Read(t.Context(), "none", desk.Part{Limit: 1})
+	_, _, missing := r.Read(t.Context(), "none", transcript.Part{Limit: 1})
 	wantEvents(t, s, "find none")
 	for _, key := range []string{"", ".", "..", "a/b", "a'b", "a b", "x.y", "~", "=", "=zz", "ü", strings.Repeat("a", 401)} {
-		_, _, err := r.Read(t.Context(), key, desk.Part{Limit: 1})
+		_, _, err := r.Read(t.Context(), key, transcript.Part{Limit: 1})
 		if codeOf(err) != problem.NotFound || err.Error() != missing.Error() {
 			t.Errorf("reading %q: %v, want %v", key, err, missing)
 		}
@@ -48,7 +48,7 @@ func TestFailuresOfTheStoreTellNothing(t *testing.T) {
 			return err
 		},
 		"read": func(t *testing.T, r *desk.Reader, _ *desk.Eraser) error {
-			_, _, err := r.Read(t.Context(), "one", desk.Part{Limit: 1})
+			_, _, err := r.Read(t.Context(), "one", transcript.Part{Limit: 1})
 			return err
 		},
 		"erase": func(t *testing.T, _ *desk.Reader, e *desk.Eraser) error { return e.Conversation(t.Context(), "one") },

@@ -64,20 +64,20 @@ func (s *store) Conversation(_ context.Context, _, key string) (transcript.Conve
 }
 
 // Excerpt takes the texts themselves for row keys.
-func (s *store) Excerpt(_ context.Context, _, key, after string, limit, _ int) (transcript.Excerpt, error) {
+func (s *store) Excerpt(_ context.Context, _, key string, part transcript.Part) (transcript.Excerpt, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.note("read", key+" after "+after); err != nil {
+	if err := s.note("read", key+" after "+part.After); err != nil {
 		return transcript.Excerpt{}, err
 	}
 	texts := s.conversations[key]
-	texts = texts[slices.Index(texts, after)+1:]
+	texts = texts[slices.Index(texts, part.After)+1:]
 	var excerpt transcript.Excerpt
-	for _, text := range texts[:min(limit, len(texts))] {
+	for _, text := range texts[:min(part.Limit, len(texts))] {
 		excerpt.Records = append(excerpt.Records, transcript.Record{Activity: []byte(text)})
 	}
-	if len(texts) > limit {
-		excerpt.Next = texts[limit-1]
+	if len(texts) > part.Limit {
+		excerpt.Next = texts[part.Limit-1]
 	}
 	return excerpt, nil
 }

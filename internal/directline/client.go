@@ -9,12 +9,8 @@ package directline
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +20,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
 
+	"chatgate/internal/endpoint"
 	"chatgate/internal/outbound"
 	"chatgate/internal/redacted"
 )
@@ -59,13 +56,12 @@ type Client struct {
 	pipeline runtime.Pipeline
 }
 
-// NewClient returns a client of the Direct Line at endpoint, a URL that ends in
-// /v3/directline, with or without a slash. The endpoint must be https, or http
-// on the loopback interface.
-func NewClient(endpoint string, options *ClientOptions) (*Client, error) {
-	base, err := checkEndpoint(endpoint)
+// NewClient returns a client of the Direct Line at address, which ends in
+// /v3/directline and is one that [endpoint.Parse] takes.
+func NewClient(address string, options *ClientOptions) (*Client, error) {
+	base, err := endpoint.Parse(address)
 	if err != nil {
-		return nil, fmt.Errorf("the Direct Line endpoint: %w", err)
+		return nil, fmt.Errorf("the Direct Line endpoint %w", err)
 	}
 	if options == nil {
 		options = &ClientOptions{}
@@ -73,68 +69,33 @@ func NewClient(endpoint string, options *ClientOptions) (*Client, error) {
 	settings := pipelineOptions(options.ClientOptions)
 	pipeline := runtime.NewPipeline(module, version,
 		runtime.PipelineOptions{PerRetry: []policy.Policy{eachTry{}}}, &settings)
-	return &Client{endpoint: base, pipeline: pipeline}, nil
-}
-
-// checkEndpoint returns endpoint without its trailing slash.
-func checkEndpoint(endpoint string) (string, error) {
-	parsed, err := url.Parse(endpoint)
-	switch {
-	case err != nil:
-		return "", errors.New("not a URL")
-	case parsed.Hostname() == "" || parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "":
-		return "", errors.New("must be a URL with a host and a path, and nothing else")
-	case parsed.Scheme != "https" && (parsed.Scheme != "http" || !isLoopback(parsed.Hostname())):
-		return "", errors.New("must begin with https:// (http only on the loopback interface)")
-	}
-	return strings.TrimRight(parsed.String(), "/"), nil
-}
-
-func isLoopback(host string) bool {
-	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
+	return &Client{endpoint: base.String(), pipeline: pipeline}, nil
 }
 
 // pipelineOptions fills in the defaults and takes back what would weaken the
 // client. It works on a copy.
-func pipelineOptions(options azcore.ClientOptions) policy.ClientOptions {
+func pipelineOptions(given azcore.ClientOptions) policy.ClientOptions {
+	options := outbound.Options(given, maxAnswer, policy.RetryOptions{
+		MaxRetries:    maxRetries,
+		RetryDelay:    retryDelay,
+		MaxRetryDelay: maxRetryDelay,
+		TryTimeout:    tryTimeout,
+	})
 	options.APIVersion = "" // Direct Line's version is part of its path.
-	options.Transport = outbound.Bound(options.Transport, maxAnswer)
-	options.Logging.IncludeBody = false
 	options.Logging.AllowedHeaders = slices.DeleteFunc(slices.Clone(options.Logging.AllowedHeaders),
 		func(name string) bool { return strings.EqualFold(name, "Authorization") })
-	options.Retry = retryOptions(options.Retry)
-	return options
-}
-
-func retryOptions(retry policy.RetryOptions) policy.RetryOptions {
-	if retry.MaxRetries == 0 {
-		retry.MaxRetries = maxRetries
-	}
-	if retry.RetryDelay == 0 {
-		retry.RetryDelay = retryDelay
-	}
-	if retry.MaxRetryDelay == 0 {
-		retry.MaxRetryDelay = maxRetryDelay
-	}
-	if retry.TryTimeout == 0 {
-		retry.TryTimeout = tryTimeout
-	}
-	retry.ShouldRetry = func(resp *http.Response, err error) bool {
+	options.Retry.ShouldRetry = func(resp *http.Response, err error) bool {
 		return err != nil || resp.StatusCode >= http.StatusInternalServerError
 	}
-	return retry
+	return options
 }
 
 // eachTry prepares every single try for what azcore's retry policy does with it.
 type eachTry struct{}
 
-// Do sends req with a body of its own, and takes the wish for a delay off an
-// answer that is retried: azcore would obey it, however long, while a person
-// waits for the chat to open.
+// Do takes the wish for a delay off an answer that is retried: azcore would obey
+// it, however long, while a person waits for the chat to open.
 func (eachTry) Do(req *policy.Request) (*http.Response, error) {
-	if err := ownBody(req); err != nil {
-		return nil, err
-	}
 	resp, err := req.Next()
 	if err == nil && resp.StatusCode >= http.StatusInternalServerError {
 		for _, name := range []string{"Retry-After", "Retry-After-Ms", "X-Ms-Retry-After-Ms"} {
@@ -142,26 +103,6 @@ func (eachTry) Do(req *policy.Request) (*http.Response, error) {
 		}
 	}
 	return resp, err
-}
-
-// ownBody gives this try a copy of the body. net/http may still be reading the
-// body of a try that was answered early or broke off when azcore rewinds the one
-// reader that all tries share.
-func ownBody(req *policy.Request) error {
-	shared := req.Body()
-	if shared == nil {
-		return nil
-	}
-	content, err := io.ReadAll(shared)
-	if err != nil {
-		return fmt.Errorf("copying the body: %w", err)
-	}
-	raw := req.Raw()
-	raw.GetBody = func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(content)), nil
-	}
-	raw.Body = io.NopCloser(bytes.NewReader(content))
-	return nil
 }
 
 // post sends body, which may be nil, to the path below the endpoint.

@@ -332,6 +332,39 @@ func TestErrorsHoldTheCodeAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestWhatAnErrorMeans(t *testing.T) {
+	for name, test := range map[string]struct {
+		status                                   int
+		code                                     string
+		refused, throttled, wrongRegion, expired bool
+		says                                     string
+	}{
+		"401":               {401, "", true, false, false, false, "Direct Line answered 401"},
+		"403":               {403, "BadArgument", true, false, false, false, "Direct Line answered 403 BadArgument"},
+		"the wrong region":  {403, "RegionNotAllowed", true, false, true, false, "Direct Line answered 403 RegionNotAllowed: the bot is in another region; set DirectLineEndpoint to that region's"},
+		"an expired token":  {403, "TokenExpired", true, false, false, true, "Direct Line answered 403 TokenExpired"},
+		"429":               {429, "", false, true, false, false, "Direct Line answered 429"},
+		"404":               {404, "", false, false, false, false, "Direct Line answered 404"},
+		"a code of its own": {400, "regionnotallowed", false, false, false, false, "Direct Line answered 400 regionnotallowed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := generate(t.Context(), newClient(t, status(test.status, `{"error":{"code":"`+test.code+`"}}`)))
+			var answered *directline.Error
+			if !errors.As(err, &answered) {
+				t.Fatal(err)
+			}
+			if answered.Refused() != test.refused || answered.Throttled() != test.throttled ||
+				answered.WrongRegion() != test.wrongRegion || answered.TokenExpired() != test.expired {
+				t.Errorf("refused %t, throttled %t, wrong region %t, expired %t",
+					answered.Refused(), answered.Throttled(), answered.WrongRegion(), answered.TokenExpired())
+			}
+			if answered.Error() != test.says {
+				t.Errorf("it says %q", answered)
+			}
+		})
+	}
+}
+
 func TestRetryAfterOf429(t *testing.T) {
 	for value, want := range map[string]struct{ least, most time.Duration }{
 		"":                     {0, 0},
@@ -405,6 +438,7 @@ func TestEndpoints(t *testing.T) {
 		"https://user:pass@directline.botframework.com/":            false,
 		"https://directline.botframework.com/?x=1":                  false,
 		"https://directline.botframework.com/#x":                    false,
+		"https://directline.botframework.com/v3/directline?":        false, // all paths would end up in the query
 		"https://:443/v3":                                           false,
 		"ftp://directline.botframework.com/":                        false,
 		"directline.botframework.com":                               false,

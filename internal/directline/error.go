@@ -10,11 +10,11 @@ import (
 	"chatgate/internal/outbound"
 )
 
-// Error codes of Direct Line that mean something to callers. Codes are stable,
-// the messages beside them are not.
+// Error codes of Direct Line that mean something. Codes are stable, the messages
+// beside them are not.
 const (
-	CodeTokenExpired     = "TokenExpired"
-	CodeRegionNotAllowed = "RegionNotAllowed"
+	codeTokenExpired     = "TokenExpired"
+	codeRegionNotAllowed = "RegionNotAllowed"
 )
 
 // maxRetryAfter bounds the delay that an answer may ask for.
@@ -32,12 +32,39 @@ type Error struct {
 	RetryAfter time.Duration
 }
 
-// Error names the status and the code.
+// Error names the status and the code, and where an operator can mend it by a
+// setting, that.
 func (e *Error) Error() string {
-	if e.Code == "" {
+	switch {
+	case e.Code == "":
 		return fmt.Sprintf("Direct Line answered %d", e.StatusCode)
+	case e.WrongRegion():
+		return fmt.Sprintf("Direct Line answered %d %s: the bot is in another region; set DirectLineEndpoint to that region's", e.StatusCode, e.Code)
+	default:
+		return fmt.Sprintf("Direct Line answered %d %s", e.StatusCode, e.Code)
 	}
-	return fmt.Sprintf("Direct Line answered %d %s", e.StatusCode, e.Code)
+}
+
+// Refused reports whether Direct Line was not opened by the secret or token. In the
+// wrong region none opens it ([Error.WrongRegion]).
+func (e *Error) Refused() bool {
+	return e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden
+}
+
+// WrongRegion reports whether the bot is not found at this endpoint, whatever the
+// secret or token.
+func (e *Error) WrongRegion() bool {
+	return e.Code == codeRegionNotAllowed
+}
+
+// Throttled reports whether Direct Line is asked too often.
+func (e *Error) Throttled() bool {
+	return e.StatusCode == http.StatusTooManyRequests
+}
+
+// TokenExpired reports whether the token was good until it expired.
+func (e *Error) TokenExpired() bool {
+	return e.Code == codeTokenExpired
 }
 
 func newError(resp *http.Response, content []byte) *Error {

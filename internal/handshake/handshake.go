@@ -9,8 +9,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
-	"strings"
 	"time"
 
 	"chatgate/internal/directline"
@@ -28,15 +26,11 @@ const (
 	// visitorTimeout bounds what visitor tokens may cost a call: a token is
 	// issued without one rather than late.
 	visitorTimeout = 2 * time.Second
-
-	// defaultPause is asked of clients where Direct Line throttles and does not
-	// say for how long.
-	defaultPause = 5 * time.Second
 )
 
 // Assistant is one bot as far as tokens go.
 type Assistant struct {
-	// ID names the assistant; letter case does not count.
+	// ID names the assistant, in the one spelling that is used everywhere.
 	ID string
 	// SecretName is the secret that holds the bot's Direct Line secret.
 	SecretName     string
@@ -103,7 +97,6 @@ func NewIssuer(assistants []Assistant, keys Secrets, options *IssuerOptions) *Is
 		now:        options.Now,
 	}
 	for _, assistant := range assistants {
-		assistant.ID = strings.ToLower(assistant.ID)
 		issuer.assistants[assistant.ID] = assistant
 	}
 	if issuer.logger == nil {
@@ -115,16 +108,12 @@ func NewIssuer(assistants []Assistant, keys Secrets, options *IssuerOptions) *Is
 	return issuer
 }
 
-// assistant finds an assistant by id. "" is the only one, if there is only one.
+// assistant finds an assistant by id. Which one a request means was decided before:
+// one that is not here is a fault of ours.
 func (i *Issuer) assistant(id string) (Assistant, error) {
-	if id == "" && len(i.assistants) == 1 {
-		for _, only := range i.assistants {
-			return only, nil
-		}
-	}
-	found, known := i.assistants[strings.ToLower(id)]
+	found, known := i.assistants[id]
 	if !known {
-		return Assistant{}, unknownAssistant()
+		return Assistant{}, problem.From(errUnknownAssistant)
 	}
 	return found, nil
 }
@@ -168,7 +157,7 @@ func (i *Issuer) identify(ctx context.Context, assistant Assistant, token redact
 	}
 	ctx, cancel := context.WithTimeout(ctx, visitorTimeout)
 	defer cancel()
-	userID, verdict := i.visitors.Judge(ctx, assistant.ID, token)
+	userID, verdict := i.visitors.Verify(ctx, assistant.ID, token)
 	if verdict == visitor.Undetermined {
 		// The token may be good. Without a new one in the answer the browser
 		// keeps it, and is the same visitor again when the key can be had.
@@ -212,8 +201,7 @@ func refused(err error) bool {
 		return true
 	}
 	var answered *directline.Error
-	return errors.As(err, &answered) &&
-		(answered.StatusCode == http.StatusUnauthorized || answered.StatusCode == http.StatusForbidden)
+	return errors.As(err, &answered) && answered.Refused()
 }
 
 // Refresh exchanges a token for one that lives longer. Direct Line gets the

@@ -28,8 +28,8 @@ func TestIssueGrantsANewConversationToANewUser(t *testing.T) {
 		if !strings.HasPrefix(grant.UserID, "dl_") || len(grant.UserID) < 25 {
 			t.Errorf("user id %q", grant.UserID)
 		}
-		if user, ok := w.signer.Verify(t.Context(), "bankx", grant.Visitor); !ok || user != grant.UserID {
-			t.Errorf("the visitor token names %q, %v", user, ok)
+		if user, verdict := w.signer.Verify(t.Context(), "bankx", grant.Visitor); verdict != visitor.Valid || user != grant.UserID {
+			t.Errorf("the visitor token names %q, %v", user, verdict)
 		}
 		if grant.ExpiresIn != 3600 || grant.ConversationID != "conversation-1" || grant.Domain != domain || grant.Token.IsEmpty() {
 			t.Errorf("grant = %+v", grant)
@@ -100,21 +100,18 @@ func TestIssuesAreNeverMadeOne(t *testing.T) {
 	})
 }
 
-func TestAssistantsByName(t *testing.T) {
+func TestAnAssistantThatWasNotSetUpGetsNoTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		for _, id := range []string{"", "bankx", "BANKX"} {
-			if _, err := w.issuer.Issue(t.Context(), id, redacted.Text{}); err != nil {
-				t.Errorf("%q: %v", id, err)
-			}
+		for _, id := range []string{"", "banky", "BankX"} {
+			_, err := w.issuer.Issue(t.Context(), id, redacted.Text{})
+			wantProblem(t, err, problem.Internal)
+			_, err = w.issuer.Refresh(t.Context(), id, redacted.New("t"))
+			wantProblem(t, err, problem.Internal)
 		}
-		_, err := w.issuer.Issue(t.Context(), "banky", redacted.Text{})
-		wantProblem(t, err, problem.UnknownAssistant)
-		_, err = w.issuer.Refresh(t.Context(), "banky", redacted.New("t"))
-		wantProblem(t, err, problem.UnknownAssistant)
-		two := handshake.NewIssuer([]handshake.Assistant{{ID: "a"}, {ID: "b"}}, w.cache, nil)
-		_, err = two.Issue(t.Context(), "", redacted.Text{})
-		wantProblem(t, err, problem.UnknownAssistant)
+		if w.direct.seen() > 0 {
+			t.Errorf("%d calls of Direct Line", w.direct.seen())
+		}
 	})
 }
 
@@ -135,14 +132,14 @@ func TestFailuresOfGenerate(t *testing.T) {
 		"400":                     {repeated(1, refusal(400, "BadArgument")), problem.DirectLineUnavailable, 0, 1, "400 BadArgument"},
 		"404":                     {repeated(1, refusal(404, "ServiceError")), problem.DirectLineUnavailable, 0, 1, "404"},
 		"429 that says when":      {repeated(1, wait("17")), problem.DirectLineThrottled, 17 * time.Second, 1, "429"},
-		"429 that does not":       {repeated(1, refusal(429, "")), problem.DirectLineThrottled, 5 * time.Second, 1, "429"},
+		"429 that does not":       {repeated(1, refusal(429, "")), problem.DirectLineThrottled, 0, 1, "429"},
 		"500 to the end":          {repeated(9, refusal(500, "ServiceError")), problem.DirectLineUnavailable, 0, 4, "500 ServiceError"},
 		"503 to the end":          {repeated(9, refusal(503, "")), problem.DirectLineUnavailable, 0, 4, "503"},
 		"a redirect":              {repeated(1, refusal(302, "")), problem.DirectLineUnavailable, 0, 1, "302"},
 		"not JSON":                {repeated(1, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("private text")) }), problem.DirectLineUnavailable, 0, 1, "not usable"},
 		"401":                     {repeated(1, refusal(401, "")), problem.DirectLineRefused, 0, 1, "401"},
 		"403":                     {repeated(1, refusal(403, "BadArgument")), problem.DirectLineRefused, 0, 1, "403 BadArgument"},
-		"403 of the wrong region": {repeated(1, refusal(403, "RegionNotAllowed")), problem.DirectLineRefused, 0, 1, "403 RegionNotAllowed"},
+		"403 of the wrong region": {repeated(1, refusal(403, "RegionNotAllowed")), problem.DirectLineRefused, 0, 1, "403 RegionNotAllowed: the bot is in another region; set DirectLineEndpoint"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -10,10 +10,7 @@ import (
 
 const askForNew = "Ask for a new one with GetNewToken."
 
-func unknownAssistant() *problem.Error {
-	return problem.New(problem.UnknownAssistant,
-		"There is no such assistant here. Check the assistant's id in the address.")
-}
+var errUnknownAssistant = errors.New("no assistant of this id was set up to hand out tokens")
 
 func tokenMissing() *problem.Error {
 	return problem.New(problem.TokenMissing,
@@ -44,13 +41,9 @@ func unavailable(cause error) *problem.Error {
 }
 
 func throttled(answered *directline.Error) *problem.Error {
-	pause := answered.RetryAfter
-	if pause <= 0 {
-		pause = defaultPause
-	}
 	return problem.New(problem.DirectLineThrottled,
 		"Direct Line is asked too often at the moment. Try again after the time in Retry-After.").
-		Because(answered).After(pause)
+		Because(answered).After(answered.RetryAfter)
 }
 
 // generateProblem names a failure of generate other than a refused secret. Of
@@ -60,7 +53,7 @@ func generateProblem(err error) error {
 		return nil
 	}
 	var answered *directline.Error
-	if errors.As(err, &answered) && answered.StatusCode == http.StatusTooManyRequests {
+	if errors.As(err, &answered) && answered.Throttled() {
 		return throttled(answered)
 	}
 	return unavailable(err)
@@ -73,11 +66,11 @@ func refreshProblem(err error) *problem.Error {
 		return unavailable(err)
 	}
 	switch {
-	case answered.StatusCode == http.StatusTooManyRequests:
+	case answered.Throttled():
 		return throttled(answered)
 	case answered.StatusCode < http.StatusBadRequest || answered.StatusCode >= http.StatusInternalServerError:
 		return unavailable(err)
-	case answered.Code == directline.CodeTokenExpired:
+	case answered.TokenExpired():
 		return tokenExpired().Because(err)
 	default:
 		return tokenInvalid().Because(err)

@@ -20,7 +20,7 @@ func TestRefreshCarriesTheTokenAndNeverTheSecret(t *testing.T) {
 		time.Sleep(30 * time.Minute)
 		w.direct.bearers = nil
 		w.direct.paths = nil
-		got, err := w.issuer.Refresh(t.Context(), "BankX", old.Token)
+		got, err := w.issuer.Refresh(t.Context(), "bankx", old.Token)
 		if err != nil {
 			t.Fatal(err)
 		}

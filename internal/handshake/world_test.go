@@ -66,7 +66,7 @@ func newWorld(tb testing.TB) *world {
 	tb.Cleanup(w.cache.Close)
 	w.signer = visitor.NewSigner(w.cache, keyName, nil)
 	w.assistant = handshake.Assistant{
-		ID: "BankX", SecretName: secretName, TrustedOrigins: []string{origin},
+		ID: "bankx", SecretName: secretName, TrustedOrigins: []string{origin},
 		Client: connect(tb, w.direct), Domain: domain,
 	}
 	w.issuer = handshake.NewIssuer([]handshake.Assistant{w.assistant}, w.cache,

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -89,15 +88,6 @@ func (r Result) Write(w http.ResponseWriter) error {
 		return fmt.Errorf("writing the result: %w", err)
 	}
 	return nil
-}
-
-// WriteTo implements io.WriterTo: it writes the body that Write sends.
-func (r Result) WriteTo(w io.Writer) (int64, error) {
-	pieces, err := r.pieces()
-	if err != nil {
-		return 0, err
-	}
-	return pieces.WriteTo(w)
 }
 
 // pieces returns the body in pieces, so that outputs, which may be as large as

@@ -7,7 +7,6 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"chatgate/internal/invocation"
@@ -62,11 +61,6 @@ func TestResultIsAlwaysAnObject(t *testing.T) {
 			}
 			if body != test.want || !json.Valid([]byte(body)) {
 				t.Errorf("body\n%s, want\n%s", body, test.want)
-			}
-			var written strings.Builder
-			n, err := test.result.WriteTo(&written)
-			if err != nil || written.String() != test.want || n != int64(len(test.want)) {
-				t.Errorf("WriteTo gives %d, %v and\n%s", n, err, written.String())
 			}
 		})
 	}
@@ -138,9 +132,6 @@ func TestNothingIsWrittenBeforeAnError(t *testing.T) {
 	}
 	if recorder.Body.Len() > 0 || len(recorder.Header()) > 0 {
 		t.Errorf("written before the error: %v %s", recorder.Header(), recorder.Body)
-	}
-	if n, err := result.WriteTo(recorder); n > 0 || err == nil {
-		t.Errorf("WriteTo gives %d, %v", n, err)
 	}
 }
 

@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -49,26 +50,23 @@ type Row struct {
 	Starts []time.Time
 }
 
-// MaxStarts is the most that a Row remembers.
-const MaxStarts = maxStarts
-
 // State is how far the current login of a conversation is.
 type State string
 
 // The states. The zero value is a conversation without a login.
 const (
-	None      State = ""
-	Starting  State = "starting"
-	Waits     State = "pending"
-	Redeemed  State = "redeemed"
-	WasDenied State = "denied"
-	Over      State = "expired"
-	Failed    State = "failed"
+	StateNone     State = ""
+	StateStarting State = "starting"
+	StatePending  State = "pending"
+	StateRedeemed State = "redeemed"
+	StateDenied   State = "denied"
+	StateExpired  State = "expired"
+	StateFailed   State = "failed"
 )
 
 // open tells whether a login of the row still goes on.
 func (r *Row) open(now time.Time) bool {
-	return (r.State == Starting || r.State == Waits) && now.Before(r.ExpiresAt)
+	return (r.State == StateStarting || r.State == StatePending) && now.Before(r.ExpiresAt)
 }
 
 // mayStart tells why another login may not start now, if it may not.
@@ -80,7 +78,7 @@ func (r *Row) mayStart(now time.Time) error {
 		return errPending(r.ExpiresAt.Sub(now))
 	}
 	r.forgetStarts(now)
-	if len(r.Starts) >= maxStarts {
+	if len(r.Starts) >= MaxStarts {
 		return errTooMany(r.Starts[0].Add(startsWindow).Sub(now))
 	}
 	return nil
@@ -91,6 +89,16 @@ func (r *Row) forgetStarts(now time.Time) {
 	for len(r.Starts) > 0 && !now.Before(r.Starts[0].Add(startsWindow)) {
 		r.Starts = r.Starts[1:]
 	}
+}
+
+// uncountStart forgets one start of that time, if there is one.
+func (r *Row) uncountStart(at time.Time) bool {
+	i := slices.IndexFunc(r.Starts, at.Equal)
+	if i < 0 {
+		return false
+	}
+	r.Starts = slices.Delete(slices.Clone(r.Starts), i, i+1)
+	return true
 }
 
 func (r *Row) countStart(now time.Time) {

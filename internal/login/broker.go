@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode"
 
+	"golang.org/x/text/unicode/norm"
+
 	"chatgate/internal/problem"
 	"chatgate/internal/sealed"
 )
@@ -100,15 +102,22 @@ func (b *Broker) hintKey(ctx context.Context, binding Binding, hint string) (Key
 }
 
 // sameHint is what all spellings of a hint have in common, so that nobody is asked
-// once more for each: +49 151 1 and 0049-1511 are one person.
+// once more for each: +49 151 1 and 0049-1511 are one person, and so are the same
+// letters in full width or with their accents apart. What is of other characters
+// alone stays as it is.
 func sameHint(hint string) string {
+	plain := norm.NFKC.String(hint)
 	same := strings.Map(func(c rune) rune {
-		if unicode.IsLetter(c) || unicode.IsDigit(c) || c == '@' {
+		if unicode.IsLetter(c) || unicode.IsNumber(c) || unicode.IsMark(c) || c == '@' {
 			return unicode.ToLower(c)
 		}
 		return -1
-	}, hint)
-	return strings.TrimLeft(same, "0")
+	}, plain)
+	same = strings.TrimLeft(same, "0")
+	if same == "" {
+		return plain
+	}
+	return same
 }
 
 // codeAlphabet has no letter or digit that is taken for another, and no vowels,

@@ -21,10 +21,10 @@ func TestALoginFromStartToUse(t *testing.T) {
 		t.Errorf("the phone shows %q, the chat %q", request.BindingCode, started.BindingCode)
 	}
 	w.clock.Advance(5 * time.Second)
-	w.pollIs(started, login.Pending)
-	w.phone.decide(login.Granted)
+	w.pollIs(started, login.StatusPending)
+	w.phone.decide(login.DecisionApproved)
 	w.clock.Advance(5 * time.Second)
-	issued := w.pollIs(started, login.Approved).Issued
+	issued := w.pollIs(started, login.StatusApproved).Issued
 	if issued.ExpiresIn != 10*time.Minute {
 		t.Errorf("the token lives %s", issued.ExpiresIn)
 	}
@@ -40,9 +40,9 @@ func TestAnyInstanceContinuesWhatAnotherBegan(t *testing.T) {
 	w := newWorld(t)
 	started := w.start(rita())
 	w.broker, w.other = w.other, w.newBroker()
-	w.phone.decide(login.Granted)
+	w.phone.decide(login.DecisionApproved)
 	w.clock.Advance(5 * time.Second)
-	issued := w.pollIs(started, login.Approved).Issued
+	issued := w.pollIs(started, login.StatusApproved).Issued
 	if got, err := w.used(rita(), issued.Token); err != nil || got != canaryToken {
 		t.Errorf("%q, %v", got, err)
 	}
@@ -88,7 +88,9 @@ func TestTheVaultAwayIsAProblemThatPasses(t *testing.T) {
 	if _, err := w.broker.Poll(t.Context(), rita(), started.Login, ""); problem.From(err).Code != problem.SecretUnavailable {
 		t.Errorf("Poll: %v", err)
 	}
-	w.startFails(rita(), problem.SecretUnavailable, 0)
+	elsewhere := rita()
+	elsewhere.ConversationID = "conversation-2"
+	w.startFails(elsewhere, problem.SecretUnavailable, 0)
 }
 
 // The table holds cadence and redemption, and neither secrets nor who it is

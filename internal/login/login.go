@@ -43,11 +43,11 @@ type Status string
 
 // The statuses of the contract. The zero value is none.
 const (
-	Pending  Status = "authorization_pending"
-	SlowDown Status = "slow_down"
-	Denied   Status = "access_denied"
-	Expired  Status = "expired_token"
-	Approved Status = "approved"
+	StatusPending  Status = "authorization_pending"
+	StatusSlowDown Status = "slow_down"
+	StatusDenied   Status = "access_denied"
+	StatusExpired  Status = "expired_token"
+	StatusApproved Status = "approved"
 )
 
 // Started is a login that waits for the user.
@@ -98,9 +98,9 @@ const (
 	startLease = 30 * time.Second
 	// coolDown is how long after a denial nobody is asked again.
 	coolDown = time.Minute
-	// maxStarts is how many logins may start within startsWindow, for one
-	// conversation and for one hint.
-	maxStarts    = 5
+	// MaxStarts is how many logins may start within ten minutes, for one
+	// conversation and for one hint, and so the most that a [Row] remembers.
+	MaxStarts    = 5
 	startsWindow = 10 * time.Minute
 	// refreshGrace is how long after its expiry a token can still be refreshed.
 	refreshGrace = 24 * time.Hour

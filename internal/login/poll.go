@@ -29,6 +29,9 @@ func (b *Broker) Poll(ctx context.Context, binding Binding, login redacted.Text,
 		return progressOf(row.answer), err
 	}
 	issued, outcome, err := b.ask(ctx, &h, code)
+	if errors.Is(err, ErrRefused) {
+		return Progress{}, b.abandon(ctx, &h, err)
+	}
 	if err != nil {
 		return Progress{}, providerFailure(err, row.interval)
 	}
@@ -70,14 +73,14 @@ func progressOf(answer *Progress) Progress {
 func (b *Broker) turn(ctx context.Context, h *handle) (turned, error) {
 	now := b.now()
 	if !now.Before(h.expires) {
-		return turned{answer: &Progress{Status: Expired, Interval: defaultInterval}}, nil
+		return turned{answer: &Progress{Status: StatusExpired, Interval: defaultInterval}}, nil
 	}
 	key := conversationKey(h.binding)
 	row, etag, err := b.attempts.Load(ctx, key)
 	if err != nil {
 		return turned{}, b.storeFailure(err)
 	}
-	if status := statusOf(&row, h); status != Pending {
+	if status := statusOf(&row, h); status != StatusPending {
 		return turned{answer: &Progress{Status: status, Interval: row.Interval}}, nil
 	}
 	tooEarly := now.Add(early).Before(row.NotBefore)
@@ -91,7 +94,7 @@ func (b *Broker) turn(ctx context.Context, h *handle) (turned, error) {
 		return turned{}, b.storeFailure(err)
 	}
 	if tooEarly || lost {
-		return turned{answer: &Progress{Status: SlowDown, Interval: row.Interval}}, nil
+		return turned{answer: &Progress{Status: StatusSlowDown, Interval: row.Interval}}, nil
 	}
 	return turned{interval: row.Interval}, nil
 }
@@ -99,17 +102,17 @@ func (b *Broker) turn(ctx context.Context, h *handle) (turned, error) {
 // statusOf is the status of a login as its conversation's row tells.
 func statusOf(row *Row, h *handle) Status {
 	if row.Attempt != digestOf(h.attempt) {
-		return Expired // another login took its place
+		return StatusExpired // another login took its place
 	}
 	switch row.State {
-	case Starting, Waits:
-		return Pending
-	case WasDenied:
-		return Denied
-	case None, Redeemed, Over, Failed:
-		return Expired
+	case StateStarting, StatePending:
+		return StatusPending
+	case StateDenied:
+		return StatusDenied
+	case StateNone, StateRedeemed, StateExpired, StateFailed:
+		return StatusExpired
 	}
-	return Expired
+	return StatusExpired
 }
 
 // ask asks the provider and seals the token that it may give. The plain token
@@ -122,7 +125,7 @@ func (b *Broker) ask(ctx context.Context, h *handle, code string) (issued Issued
 	secretly.Do(func() {
 		outcome, err = provider.Poll(ctx, PollRequest{Binding: h.binding, Connection: h.connection, Polling: h.polling, Code: code})
 		defer outcome.clear()
-		if err == nil && outcome.Decision == Granted {
+		if err == nil && outcome.Decision == DecisionApproved {
 			issued, err = b.sealGrant(ctx, &grant{binding: h.binding, provider: h.provider, connection: h.connection}, outcome)
 		}
 	})
@@ -132,34 +135,48 @@ func (b *Broker) ask(ctx context.Context, h *handle, code string) (issued Issued
 // conclude notes what was decided, before anybody is told.
 func (b *Broker) conclude(ctx context.Context, h *handle, decision Decision, issued Issued, interval time.Duration) (Progress, error) {
 	switch decision {
-	case Waiting:
-		return Progress{Status: Pending, Interval: interval}, nil
-	case Granted:
-		won, err := b.settle(ctx, h, Redeemed)
+	case DecisionPending:
+		return Progress{Status: StatusPending, Interval: interval}, nil
+	case DecisionApproved:
+		won, err := b.settle(ctx, h, StateRedeemed)
 		if err != nil || !won {
-			return Progress{Status: Expired, Interval: interval}, err
+			return Progress{Status: StatusExpired, Interval: interval}, err
 		}
-		return Progress{Status: Approved, Interval: interval, Issued: issued}, nil
-	case Refused:
-		_, err := b.settle(ctx, h, WasDenied)
-		return Progress{Status: Denied, Interval: interval}, errors.Join(err, b.coolHint(ctx, h))
-	case TimedOut:
-		_, err := b.settle(ctx, h, Over)
-		return Progress{Status: Expired, Interval: interval}, err
-	case Undecided:
+		return Progress{Status: StatusApproved, Interval: interval, Issued: issued}, nil
+	case DecisionDenied:
+		// The hint first: once the login is settled no poll comes back here.
+		if err := b.coolHint(ctx, h); err != nil {
+			return Progress{}, err
+		}
+		_, err := b.settle(ctx, h, StateDenied)
+		return Progress{Status: StatusDenied, Interval: interval}, err
+	case DecisionExpired:
+		_, err := b.settle(ctx, h, StateExpired)
+		return Progress{Status: StatusExpired, Interval: interval}, err
+	case DecisionNone:
 	}
-	return Progress{}, errRefused(errors.New("the provider decided nothing"))
+	return Progress{}, b.abandon(ctx, h, errors.New("the provider decided nothing"))
 }
 
-// settle ends a login. Of several at once one does.
+// abandon ends a login of which the provider says nothing that could be used, now
+// or later: the user need not wait for its end to begin another.
+func (b *Broker) abandon(ctx context.Context, h *handle, cause error) error {
+	_, err := b.settle(ctx, h, StateFailed)
+	return errors.Join(errRefused(cause), err)
+}
+
+// settle ends a login. Of several at once one does; but where a slower poll was
+// given the token, it is redeemed though another was told that the time is over:
+// a Login API may give its token once only.
 func (b *Broker) settle(ctx context.Context, h *handle, state State) (won bool, err error) {
 	now := b.now()
 	err = b.change(ctx, conversationKey(h.binding), func(row *Row) bool {
-		if won = row.State == Waits && row.Attempt == digestOf(h.attempt); !won {
+		open := row.State == StatePending || row.State == StateExpired && state == StateRedeemed
+		if won = open && row.Attempt == digestOf(h.attempt); !won {
 			return false
 		}
 		row.State = state
-		if state == WasDenied {
+		if state == StateDenied {
 			row.CoolDownUntil = now.Add(coolDown)
 		}
 		return true

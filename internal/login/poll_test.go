@@ -19,7 +19,7 @@ func TestPollsThatComeTooEarlySlowDown(t *testing.T) {
 	started := w.start(rita())
 	for _, want := range []time.Duration{10 * time.Second, 15 * time.Second, 20 * time.Second} {
 		w.clock.Advance(time.Second)
-		if got := w.pollIs(started, login.SlowDown); got.Interval != want {
+		if got := w.pollIs(started, login.StatusSlowDown); got.Interval != want {
 			t.Errorf("interval = %s, want %s", got.Interval, want)
 		}
 	}
@@ -27,18 +27,18 @@ func TestPollsThatComeTooEarlySlowDown(t *testing.T) {
 		t.Errorf("the provider was asked %d times", w.phone.polls)
 	}
 	w.clock.Advance(20 * time.Second)
-	if got := w.pollIs(started, login.Pending); got.Interval != 20*time.Second {
+	if got := w.pollIs(started, login.StatusPending); got.Interval != 20*time.Second {
 		t.Errorf("interval = %s", got.Interval)
 	}
 	w.clock.Advance(5 * time.Second)
-	w.pollIs(started, login.SlowDown)
+	w.pollIs(started, login.StatusSlowDown)
 }
 
 func TestAPollMayComeALittleEarly(t *testing.T) {
 	w := newWorld(t)
 	started := w.start(rita())
 	w.clock.Advance(4600 * time.Millisecond)
-	w.pollIs(started, login.Pending)
+	w.pollIs(started, login.StatusPending)
 }
 
 func TestManyPollsReachTheProviderOnceAnInterval(t *testing.T) {
@@ -63,12 +63,12 @@ func TestManyPollsReachTheProviderOnceAnInterval(t *testing.T) {
 func TestALoginIsRedeemedOnce(t *testing.T) {
 	w := newWorld(t)
 	started := w.start(rita())
-	w.phone.decide(login.Granted)
+	w.phone.decide(login.DecisionApproved)
 	w.clock.Advance(5 * time.Second)
-	w.pollIs(started, login.Approved)
+	w.pollIs(started, login.StatusApproved)
 	for range 3 {
 		w.clock.Advance(time.Minute)
-		if got := w.pollIs(started, login.Expired); !got.Issued.Token.IsEmpty() {
+		if got := w.pollIs(started, login.StatusExpired); !got.Issued.Token.IsEmpty() {
 			t.Error("a second token")
 		}
 	}
@@ -86,7 +86,7 @@ func TestOfTwoPollsThatAreBothApprovedOneRedeems(t *testing.T) {
 	var second login.Progress
 	w.phone.during = func() {
 		w.phone.during = nil
-		w.phone.decision = login.Granted
+		w.phone.decision = login.DecisionApproved
 		w.clock.Advance(time.Minute)
 		w.phone.mu.Unlock() // the provider answers both at once
 		defer w.phone.mu.Lock()
@@ -96,7 +96,7 @@ func TestOfTwoPollsThatAreBothApprovedOneRedeems(t *testing.T) {
 		}
 	}
 	first := w.poll(started)
-	if second.Status != login.Approved || first.Status != login.Expired || !first.Issued.Token.IsEmpty() {
+	if second.Status != login.StatusApproved || first.Status != login.StatusExpired || !first.Issued.Token.IsEmpty() {
 		t.Errorf("first %s, second %s", first.Status, second.Status)
 	}
 }
@@ -104,24 +104,24 @@ func TestOfTwoPollsThatAreBothApprovedOneRedeems(t *testing.T) {
 func TestAPollInBetweenDoesNotLoseTheRedemption(t *testing.T) {
 	w := newWorld(t)
 	started := w.start(rita())
-	w.phone.decide(login.Granted)
+	w.phone.decide(login.DecisionApproved)
 	w.clock.Advance(5 * time.Second)
 	w.phone.during = func() {
 		w.phone.during = nil
-		if got, err := w.other.Poll(context.Background(), rita(), started.Login, ""); err != nil || got.Status != login.SlowDown {
+		if got, err := w.other.Poll(context.Background(), rita(), started.Login, ""); err != nil || got.Status != login.StatusSlowDown {
 			t.Errorf("%+v, %v", got, err)
 		}
 	}
-	w.pollIs(started, login.Approved)
+	w.pollIs(started, login.StatusApproved)
 }
 
 func TestADenialIsRememberedAndCoolsDown(t *testing.T) {
 	w := newWorld(t)
 	started := w.start(rita())
-	w.phone.decide(login.Refused)
+	w.phone.decide(login.DecisionDenied)
 	w.clock.Advance(5 * time.Second)
-	w.pollIs(started, login.Denied)
-	w.pollIs(started, login.Denied)
+	w.pollIs(started, login.StatusDenied)
+	w.pollIs(started, login.StatusDenied)
 	if w.phone.polls != 1 {
 		t.Errorf("the provider was asked %d times", w.phone.polls)
 	}
@@ -133,12 +133,78 @@ func TestADenialIsRememberedAndCoolsDown(t *testing.T) {
 	w.start(rita())
 }
 
+// A Login API may give its token once only. A slow answer with the token wins over
+// a quick one that knows of none any more.
+func TestAnApprovalIsNotLostToAPollThatCameAfterIt(t *testing.T) {
+	w := newWorld(t)
+	started := w.start(rita())
+	w.phone.decide(login.DecisionApproved)
+	w.clock.Advance(5 * time.Second)
+	w.phone.during = func() {
+		w.phone.during = nil
+		w.phone.decision = login.DecisionExpired
+		w.clock.Advance(time.Minute)
+		w.phone.mu.Unlock() // the provider answers both at once
+		defer w.phone.mu.Lock()
+		if got, err := w.other.Poll(context.Background(), rita(), started.Login, ""); err != nil || got.Status != login.StatusExpired {
+			t.Errorf("the second poll: %+v, %v", got, err)
+		}
+		w.phone.decision = login.DecisionApproved
+	}
+	w.pollIs(started, login.StatusApproved)
+	w.pollIs(started, login.StatusExpired)
+}
+
+// Whom a denial cannot be noted for could be asked at once from elsewhere.
+func TestADenialIsNotedForTheHintBeforeItIsTold(t *testing.T) {
+	w := newWorld(t)
+	started := w.start(rita())
+	w.phone.decide(login.DecisionDenied)
+	w.clock.Advance(5 * time.Second)
+	saves := 0
+	w.attempts.Fail = func(operation string) error {
+		if operation == "save" {
+			if saves++; saves == 2 { // the first takes the turn
+				return errors.New("away")
+			}
+		}
+		return nil
+	}
+	_, err := w.broker.Poll(t.Context(), rita(), started.Login, "")
+	wantProblem(t, err, problem.LoginUnavailable, 5*time.Second)
+	w.clock.Advance(5 * time.Second)
+	w.pollIs(started, login.StatusDenied)
+	elsewhere := rita()
+	elsewhere.ConversationID = "conversation-2"
+	w.startFails(elsewhere, problem.LoginCoolDown, time.Minute)
+}
+
+func TestALoginThatTheProviderRefusesIsOver(t *testing.T) {
+	for name, refuse := range map[string]func(*phone){
+		"an answer that cannot be used": func(p *phone) { p.err = login.ErrRefused },
+		"no decision":                   func(p *phone) { p.decision = login.DecisionNone },
+		"no token that a header holds":  func(p *phone) { p.decision, p.token = login.DecisionApproved, "two\nlines" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			started := w.start(rita())
+			refuse(w.phone)
+			w.clock.Advance(5 * time.Second)
+			_, err := w.broker.Poll(t.Context(), rita(), started.Login, "")
+			wantProblem(t, err, problem.LoginRefused, 0)
+			w.pollIs(started, login.StatusExpired)
+			w.phone.err = nil
+			w.start(rita())
+		})
+	}
+}
+
 func TestTheProviderMayTimeOut(t *testing.T) {
 	w := newWorld(t)
 	started := w.start(rita())
-	w.phone.decide(login.TimedOut)
+	w.phone.decide(login.DecisionExpired)
 	w.clock.Advance(5 * time.Second)
-	w.pollIs(started, login.Expired)
+	w.pollIs(started, login.StatusExpired)
 	w.start(rita())
 }
 
@@ -152,9 +218,9 @@ func TestALoginExpires(t *testing.T) {
 		if started.ExpiresIn != want {
 			t.Errorf("with %s it lives %s, want %s", given, started.ExpiresIn, want)
 		}
-		w.phone.decide(login.Granted)
+		w.phone.decide(login.DecisionApproved)
 		w.clock.Advance(want)
-		w.pollIs(started, login.Expired)
+		w.pollIs(started, login.StatusExpired)
 		if w.phone.polls != 0 {
 			t.Error("the provider was asked")
 		}
@@ -169,17 +235,21 @@ func TestAProviderThatIsAwayIsAskedAgainInTime(t *testing.T) {
 	w.phone.err = errors.New("no answer")
 	_, err := w.broker.Poll(t.Context(), rita(), started.Login, "")
 	wantProblem(t, err, problem.LoginUnavailable, 5*time.Second)
-	w.pollIs(started, login.SlowDown)
+	w.pollIs(started, login.StatusSlowDown)
 	w.phone.err = nil
-	w.phone.decide(login.Granted)
+	w.phone.decide(login.DecisionApproved)
 	w.clock.Advance(10 * time.Second)
-	w.pollIs(started, login.Approved)
+	w.pollIs(started, login.StatusApproved)
 }
 
 func TestAHandleIsNobodyElses(t *testing.T) {
 	w := newWorld(t)
 	started := w.start(rita())
-	issued := redacted.Text{}
+	other := rita()
+	other.ConversationID = "conversation-of-a-token"
+	issued := w.approvedIn(other)
+	w.phone.decide(login.DecisionPending)
+	asked := w.phone.polls
 	for name, binding := range map[string]login.Binding{
 		"another assistant":    {Assistant: "banky", ConversationID: rita().ConversationID, UserID: rita().UserID},
 		"another conversation": {Assistant: "bankx", ConversationID: "conversation-2", UserID: rita().UserID},
@@ -193,12 +263,12 @@ func TestAHandleIsNobodyElses(t *testing.T) {
 		}
 		wantProblem(t, err, problem.LoginUnknown, 0)
 	}
-	for name, handle := range map[string]string{"empty": "", "made up": "x.y.z", "a token": issued.Reveal(), "cut": started.Login.Reveal()[:50]} {
+	for name, handle := range map[string]string{"empty": "", "made up": "x.y.z", "a token": issued.Token.Reveal(), "cut": started.Login.Reveal()[:50]} {
 		if _, err := w.broker.Poll(t.Context(), rita(), redacted.New(handle), ""); problem.From(err).Code != problem.LoginUnknown {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if w.phone.polls != 0 {
-		t.Errorf("the provider was asked %d times", w.phone.polls)
+	if w.phone.polls != asked {
+		t.Errorf("the provider was asked %d times", w.phone.polls-asked)
 	}
 }

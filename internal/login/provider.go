@@ -134,9 +134,9 @@ type Decision int
 
 // The decisions. The zero value is none, and a fault of the provider.
 const (
-	Undecided Decision = iota
-	Waiting
-	Granted
-	Refused
-	TimedOut
+	DecisionNone Decision = iota
+	DecisionPending
+	DecisionApproved
+	DecisionDenied
+	DecisionExpired
 )

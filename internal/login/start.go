@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"errors"
+	"net"
 	"time"
 
 	"chatgate/internal/problem"
@@ -21,24 +22,23 @@ func (b *Broker) Start(ctx context.Context, request StartRequest) (Started, erro
 	if err != nil {
 		return Started{}, err
 	}
-	request.Provider = name
-	hintRow, err := b.countHint(ctx, request)
+	request.Provider, request.BindingCode = name, newBindingCode()
+	r, err := b.reserve(ctx, request)
 	if err != nil {
 		return Started{}, err
 	}
-	id, digest := newAttempt()
-	etag, row, err := b.reserve(ctx, request.Binding, digest)
-	if err != nil {
-		return Started{}, err
-	}
-	request.BindingCode = newBindingCode()
 	begun, err := startAt(ctx, provider, request)
-	if err != nil {
-		b.giveUp(ctx, request.Binding, digest)
+	switch {
+	case err == nil:
+	case nobodyWasAsked(err):
+		b.release(ctx, r)
+		return Started{}, providerFailure(err, storeRetry)
+	default:
+		b.giveUp(ctx, r)
 		return Started{}, providerFailure(err, storeRetry)
 	}
 	defer begun.Polling.Clear()
-	return b.begin(ctx, reservation{request, id, hintRow, row, etag}, begun)
+	return b.begin(ctx, r, begun)
 }
 
 func startAt(ctx context.Context, provider Provider, request StartRequest) (begun Begun, err error) {
@@ -50,15 +50,25 @@ func startAt(ctx context.Context, provider Provider, request StartRequest) (begu
 	return begun, err
 }
 
+// nobodyWasAsked tells of failures that came before the provider was reached.
+func nobodyWasAsked(err error) bool {
+	var known *problem.Error // a key that cannot be had, a connection that does not exist
+	var operation *net.OpError
+	return errors.As(err, &known) || errors.As(err, &operation) && operation.Op == "dial"
+}
+
 // reservation is a start between its row's being taken and its handle's being
 // handed out.
 type reservation struct {
 	request StartRequest
 	id      string
-	hintRow string
+	at      time.Time // by which the start is counted
+	hint    Key       // the row that counts it for its hint; zero without one
 	row     Row
 	etag    ETag
 }
+
+func (r *reservation) digest() string { return digestOf(r.id) }
 
 // begin makes the login pollable.
 func (b *Broker) begin(ctx context.Context, r reservation, begun Begun) (Started, error) {
@@ -67,16 +77,16 @@ func (b *Broker) begin(ctx context.Context, r reservation, begun Begun) (Started
 	interval := between(begun.Interval, minInterval, maxInterval, defaultInterval)
 	login, err := b.sealHandle(ctx, handle{
 		binding: r.request.Binding, provider: r.request.Provider, connection: r.request.Connection,
-		attempt: r.id, hintRow: r.hintRow, expires: now.Add(life), polling: begun.Polling,
+		attempt: r.id, hintRow: r.hint.Row, expires: now.Add(life), polling: begun.Polling,
 	})
 	if err != nil {
-		b.giveUp(ctx, r.request.Binding, digestOf(r.id))
+		b.giveUp(ctx, r)
 		return Started{}, err
 	}
 	row := r.row
-	row.State, row.ExpiresAt, row.Interval, row.NotBefore = Waits, now.Add(life), interval, now.Add(interval)
+	row.State, row.ExpiresAt, row.Interval, row.NotBefore = StatePending, now.Add(life), interval, now.Add(interval)
 	if _, err := b.attempts.Save(ctx, conversationKey(r.request.Binding), row, r.etag); err != nil {
-		b.giveUp(ctx, r.request.Binding, digestOf(r.id)) // nobody holds the handle
+		b.giveUp(ctx, r) // nobody holds the handle
 		return Started{}, b.storeFailure(err)
 	}
 	started := Started{Login: login, BindingCode: r.request.BindingCode, SignInLink: begun.SignInLink, ExpiresIn: life, Interval: interval}
@@ -118,47 +128,59 @@ func checkStart(request StartRequest) error {
 	return nil
 }
 
-// countHint counts the start for its hint, so that one person is not asked from
-// many conversations. It returns the row to cool down after a denial.
-func (b *Broker) countHint(ctx context.Context, request StartRequest) (string, error) {
-	if request.Hint == "" {
-		return "", nil
-	}
-	key, err := b.hintKey(ctx, request.Binding, request.Hint)
-	if err != nil {
-		return "", problem.From(err)
-	}
-	now := b.now()
-	var refusal error
-	err = b.change(ctx, key, func(row *Row) bool {
-		if refusal = row.mayStart(now); refusal != nil {
-			return false
-		}
-		row.countStart(now)
-		return true
-	})
-	return key.Row, errors.Join(refusal, err)
-}
-
 // reserve takes the conversation's row for a new login, unless another is under
-// way. Of several at once one gets it.
-func (b *Broker) reserve(ctx context.Context, binding Binding, digest string) (ETag, Row, error) {
-	key := conversationKey(binding)
+// way, and counts the start for the conversation and for its hint. Of several at
+// once one gets it.
+func (b *Broker) reserve(ctx context.Context, request StartRequest) (reservation, error) {
+	id, digest := newAttempt()
+	// To the millisecond, which every store keeps: the start is found by it again.
+	r := reservation{request: request, id: id, at: b.now().Truncate(time.Millisecond)}
+	key := conversationKey(request.Binding)
 	row, etag, err := b.attempts.Load(ctx, key)
 	if err != nil {
-		return "", Row{}, b.storeFailure(err)
+		return reservation{}, b.storeFailure(err)
 	}
-	now := b.now()
-	if err := row.mayStart(now); err != nil {
-		return "", Row{}, err
+	if err := row.mayStart(r.at); err != nil {
+		return reservation{}, err
 	}
-	row.countStart(now)
-	row.State, row.Attempt, row.ExpiresAt = Starting, digest, now.Add(startLease)
+	row.countStart(r.at)
+	row.State, row.Attempt, row.ExpiresAt = StateStarting, digest, r.at.Add(startLease)
 	etag, err = b.attempts.Save(ctx, key, row, etag)
 	if errors.Is(err, ErrConflict) {
-		return "", Row{}, errPending(startLease)
+		return reservation{}, errPending(startLease)
 	}
-	return etag, row, b.storeFailure(err)
+	if err != nil {
+		return reservation{}, b.storeFailure(err)
+	}
+	r.row, r.etag = row, etag
+	counted, err := b.countHint(ctx, r)
+	if err != nil {
+		b.release(ctx, r)
+		return reservation{}, err
+	}
+	r.hint = counted
+	return r, nil
+}
+
+// countHint counts the start for its hint, so that one person is not asked from
+// many conversations. It returns the row.
+func (b *Broker) countHint(ctx context.Context, r reservation) (Key, error) {
+	if r.request.Hint == "" {
+		return Key{}, nil
+	}
+	key, err := b.hintKey(ctx, r.request.Binding, r.request.Hint)
+	if err != nil {
+		return Key{}, problem.From(err)
+	}
+	var refusal error
+	err = b.change(ctx, key, func(row *Row) bool {
+		if refusal = row.mayStart(r.at); refusal != nil {
+			return false
+		}
+		row.countStart(r.at)
+		return true
+	})
+	return key, errors.Join(refusal, err)
 }
 
 // giveUpTimeout bounds the note that a start failed, which is made although the
@@ -166,14 +188,32 @@ func (b *Broker) reserve(ctx context.Context, binding Binding, digest string) (E
 const giveUpTimeout = 5 * time.Second
 
 // giveUp lets another start begin. Should it fail, the reservation lapses.
-func (b *Broker) giveUp(ctx context.Context, binding Binding, digest string) {
+func (b *Broker) giveUp(ctx context.Context, r reservation) {
+	b.giveBack(ctx, r, func(*Row) {})
+}
+
+// release is giveUp where nobody was asked: the start does not count. Otherwise
+// who tries again while a login waits, or while the Login API is away, could not
+// log in once it would work.
+func (b *Broker) release(ctx context.Context, r reservation) {
+	b.giveBack(ctx, r, func(row *Row) { row.uncountStart(r.at) })
+	if r.hint == (Key{}) {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveUpTimeout)
 	defer cancel()
-	_ = b.change(ctx, conversationKey(binding), func(row *Row) bool {
-		if row.Attempt != digest || row.State != Starting && row.State != Waits {
+	_ = b.change(ctx, r.hint, func(row *Row) bool { return row.uncountStart(r.at) })
+}
+
+func (b *Broker) giveBack(ctx context.Context, r reservation, also func(*Row)) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveUpTimeout)
+	defer cancel()
+	_ = b.change(ctx, conversationKey(r.request.Binding), func(row *Row) bool {
+		if row.Attempt != r.digest() || row.State != StateStarting && row.State != StatePending {
 			return false
 		}
-		row.State = Failed
+		row.State = StateFailed
+		also(row)
 		return true
 	})
 }

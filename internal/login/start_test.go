@@ -2,6 +2,8 @@ package login_test
 
 import (
 	"errors"
+	"fmt"
+	"net"
 	"regexp"
 	"strings"
 	"sync"
@@ -107,6 +109,102 @@ func TestANumberIsTheSameHoweverItIsSpelled(t *testing.T) {
 		}
 	}
 	w.startFails(rita(), problem.RateLimited, 10*time.Minute)
+}
+
+func TestAHintIsTheSameInWhateverUnicodeWritesIt(t *testing.T) {
+	for name, spellings := range map[string][]string{
+		"digits in full width": {"+４９ １５１ １２３４５６７", "+49 151 1234567", "００49 151 １234567", "+49-151-123456７", "４9 151 1234567"},
+		"accents apart":        {"jo\u0308rg", "jörg", "JÖRG", "Jo\u0308rg", "jö-rg"},
+		"signs alone":          {"+++", "+++", "＋++", "+++", "+++"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			start := func(conversation int, spelled string) error {
+				binding := rita()
+				binding.ConversationID = strings.Repeat("c", conversation+1)
+				_, err := w.broker.Start(t.Context(), login.StartRequest{Binding: binding, Hint: spelled})
+				return err
+			}
+			for i, spelled := range spellings {
+				if err := start(i, spelled); err != nil {
+					t.Fatal(err)
+				}
+			}
+			wantProblem(t, start(9, spellings[0]), problem.RateLimited, 10*time.Minute)
+		})
+	}
+}
+
+func TestHintsThatDifferAreDifferentPeople(t *testing.T) {
+	w := newWorld(t)
+	for i, hint := range []string{"jorg", "jörg", "---", "+", "👍", "👎", "1", "01x"} {
+		for n := range 5 {
+			binding := rita()
+			binding.ConversationID = strings.Repeat("c", 10*i+n+1)
+			if _, err := w.broker.Start(t.Context(), login.StartRequest{Binding: binding, Hint: hint}); err != nil {
+				t.Fatalf("%q: %v", hint, err)
+			}
+		}
+	}
+}
+
+// Who says "log in" once more while the phone rings is not kept out for it.
+func TestStartsThatAskNobodyDoNotCount(t *testing.T) {
+	dial := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+	for name, test := range map[string]struct {
+		err  error
+		code problem.Code
+	}{
+		"another is pending":       {},
+		"the API cannot be dialed": {fmt.Errorf("startLogin: %w", dial), problem.LoginUnavailable},
+		"its key cannot be had":    {problem.New(problem.SecretUnavailable, "away"), problem.SecretUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			if test.err == nil {
+				w.start(rita())
+			}
+			w.phone.err = test.err
+			for range 9 {
+				if _, err := w.broker.Start(t.Context(), login.StartRequest{Binding: rita(), Hint: hint}); err == nil {
+					t.Fatal("started")
+				} else if test.err != nil && problem.From(err).Code != test.code {
+					t.Fatal(err)
+				}
+			}
+			w.phone.err = nil
+			w.clock.Advance(5 * time.Minute)
+			w.start(rita())
+		})
+	}
+}
+
+// Whether the user was asked, a lost answer does not tell.
+func TestStartsWhoseAnswerIsLostCount(t *testing.T) {
+	w := newWorld(t)
+	w.phone.err = errors.New("no answer")
+	for range 5 {
+		_, err := w.broker.Start(t.Context(), login.StartRequest{Binding: rita(), Hint: hint})
+		wantProblem(t, err, problem.LoginUnavailable, 5*time.Second)
+	}
+	w.phone.err = nil
+	w.startFails(rita(), problem.RateLimited, 10*time.Minute)
+}
+
+func TestAHintThatMayNotBeAskedLeavesTheConversationFree(t *testing.T) {
+	w := newWorld(t)
+	w.phone.begun.ExpiresIn = time.Minute
+	for i := range 5 {
+		elsewhere := rita()
+		elsewhere.ConversationID = strings.Repeat("c", i+1)
+		w.start(elsewhere)
+	}
+	for range 9 {
+		w.startFails(rita(), problem.RateLimited, 10*time.Minute)
+	}
+	if _, err := w.broker.Start(t.Context(), login.StartRequest{Binding: rita(), Hint: "somebody else"}); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestAStartThatFailsLeavesTheWayFree(t *testing.T) {

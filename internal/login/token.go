@@ -117,7 +117,7 @@ func (b *Broker) refresh(ctx context.Context, assistant, conversationID string, 
 	if err != nil {
 		return Issued{}, providerFailure(err, storeRetry)
 	}
-	if outcome.Decision != Granted {
+	if outcome.Decision != DecisionApproved {
 		return Issued{}, errAgain()
 	}
 	if len(outcome.Refresh) == 0 { // RFC 6749 section 6: the old one stays

@@ -24,7 +24,7 @@ func TestATokenIsNobodyElses(t *testing.T) {
 			t.Errorf("refresh by %s: %v", name, err)
 		}
 	}
-	w.phone.decide(login.Waiting)
+	w.phone.decide(login.DecisionPending)
 	handle := w.start(rita()).Login
 	if _, err := w.used(rita(), handle); problem.From(err).Code != problem.LoginUnknown {
 		t.Errorf("a handle in place of a token: %v", err)
@@ -61,7 +61,7 @@ func TestATokenExpiresAndIsRefreshed(t *testing.T) {
 func TestARefreshThatIsRefusedAsksForANewLogin(t *testing.T) {
 	w := newWorld(t)
 	issued := w.approved()
-	for _, decision := range []login.Decision{login.Refused, login.TimedOut, login.Waiting, login.Undecided} {
+	for _, decision := range []login.Decision{login.DecisionDenied, login.DecisionExpired, login.DecisionPending, login.DecisionNone} {
 		w.phone.decide(decision)
 		_, err := w.broker.Refresh(t.Context(), "bankx", rita().ConversationID, issued.Token)
 		wantProblem(t, err, problem.LoginAgain, 0)
@@ -93,7 +93,7 @@ func TestTokensThatNoHeaderMayHoldAreRefused(t *testing.T) {
 	} {
 		w := newWorld(t)
 		started := w.start(rita())
-		w.phone.decide(login.Granted)
+		w.phone.decide(login.DecisionApproved)
 		w.phone.token = token
 		w.clock.Advance(5 * time.Second)
 		_, err := w.broker.Poll(t.Context(), rita(), started.Login, "")
@@ -108,7 +108,7 @@ func TestWhatIsTooMuchTogetherIsRefused(t *testing.T) {
 	w := newWorld(t)
 	binding := login.Binding{Assistant: "bankx", ConversationID: strings.Repeat("c", 1024), UserID: strings.Repeat("u", 1024)}
 	started := w.start(binding)
-	w.phone.decide(login.Granted)
+	w.phone.decide(login.DecisionApproved)
 	w.phone.token, w.phone.refresh = strings.Repeat("a", 8<<10), strings.Repeat("b", 4<<10)
 	w.clock.Advance(5 * time.Second)
 	if _, err := w.broker.Poll(t.Context(), binding, started.Login, ""); problem.From(err).Code != problem.LoginRefused {

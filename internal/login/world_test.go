@@ -48,7 +48,7 @@ type phone struct {
 
 func newPhone() *phone {
 	return &phone{
-		decision: login.Waiting, token: canaryToken, refresh: canaryRefresh,
+		decision: login.DecisionPending, token: canaryToken, refresh: canaryRefresh,
 		begun: login.Begun{ExpiresIn: 5 * time.Minute, Interval: 5 * time.Second},
 	}
 }
@@ -92,11 +92,11 @@ func (p *phone) SignOut(context.Context, login.SignOutRequest) error {
 }
 
 func (p *phone) outcome() login.Outcome {
-	if p.decision != login.Granted {
+	if p.decision != login.DecisionApproved {
 		return login.Outcome{Decision: p.decision}
 	}
 	return login.Outcome{
-		Decision: login.Granted, ExpiresIn: 10 * time.Minute,
+		Decision: login.DecisionApproved, ExpiresIn: 10 * time.Minute,
 		Token: secretly.Bytes(p.token), Refresh: secretly.Bytes(p.refresh),
 	}
 }
@@ -183,10 +183,19 @@ func (w *world) pollIs(started login.Started, want login.Status) login.Progress 
 // approved starts a login and lets the user approve it.
 func (w *world) approved() login.Issued {
 	w.t.Helper()
-	started := w.start(rita())
-	w.phone.decide(login.Granted)
+	return w.approvedIn(rita())
+}
+
+func (w *world) approvedIn(binding login.Binding) login.Issued {
+	w.t.Helper()
+	started := w.start(binding)
+	w.phone.decide(login.DecisionApproved)
 	w.clock.Advance(5 * time.Second)
-	return w.pollIs(started, login.Approved).Issued
+	progress, err := w.broker.Poll(w.t.Context(), binding, started.Login, "")
+	if err != nil || progress.Status != login.StatusApproved {
+		w.t.Fatalf("Poll: %+v, %v", progress, err)
+	}
+	return progress.Issued
 }
 
 // used is the plain token as the forwarder sees it.
@@ -201,11 +210,14 @@ func (w *world) used(binding login.Binding, token redacted.Text) (string, error)
 
 func wantProblem(t *testing.T, err error, want problem.Code, wait time.Duration) {
 	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, want %s", want)
+	}
 	got := problem.From(err)
-	if err == nil || got.Code != want || got.RetryAfter != wait {
+	if got.Code != want || got.RetryAfter != wait {
 		t.Errorf("err = %v after %s, want %s after %s", err, got.RetryAfter, want, wait)
 	}
-	if err != nil && strings.Contains(err.Error(), "canary") {
+	if strings.Contains(err.Error(), "canary") {
 		t.Errorf("the error holds a secret: %v", err)
 	}
 }

@@ -85,7 +85,7 @@ func (c *Client) Poll(ctx context.Context, request login.PollRequest) (login.Out
 	var answer progress
 	err := c.call(ctx, "pollLogin", map[string]string{"pollingToken": string(request.Polling)}, &answer)
 	if outbound.HasStatus(err, http.StatusNotFound, http.StatusGone) {
-		return login.Outcome{Decision: login.TimedOut}, nil
+		return login.Outcome{Decision: login.DecisionExpired}, nil
 	}
 	if err != nil {
 		return login.Outcome{}, fmt.Errorf("pollLogin: %w", login.Refusal(err))
@@ -128,11 +128,11 @@ func (c *Client) SignOut(context.Context, login.SignOutRequest) error {
 func (p *progress) outcome() (login.Outcome, error) {
 	switch p.Status {
 	case "pending":
-		return login.Outcome{Decision: login.Waiting}, nil
+		return login.Outcome{Decision: login.DecisionPending}, nil
 	case "denied":
-		return login.Outcome{Decision: login.Refused}, nil
+		return login.Outcome{Decision: login.DecisionDenied}, nil
 	case "expired":
-		return login.Outcome{Decision: login.TimedOut}, nil
+		return login.Outcome{Decision: login.DecisionExpired}, nil
 	case "approved":
 	default:
 		return login.Outcome{}, fmt.Errorf("%w: the status is none of pending, approved, denied and expired", login.ErrRefused)
@@ -141,7 +141,7 @@ func (p *progress) outcome() (login.Outcome, error) {
 		return login.Outcome{}, fmt.Errorf("%w: it is approved, but there is no token in the answer", login.ErrRefused)
 	}
 	return login.Outcome{
-		Decision: login.Granted, Token: secretly.Bytes(p.Token), Refresh: secretly.Bytes(p.RefreshToken), ExpiresIn: p.ExpiresIn.duration(),
+		Decision: login.DecisionApproved, Token: secretly.Bytes(p.Token), Refresh: secretly.Bytes(p.RefreshToken), ExpiresIn: p.ExpiresIn.duration(),
 	}, nil
 }
 

@@ -95,11 +95,11 @@ func TestStart(t *testing.T) {
 
 func TestPoll(t *testing.T) {
 	for body, want := range map[string]login.Decision{
-		`{"status":"pending"}`: login.Waiting,
-		`{"status":"denied"}`:  login.Refused,
-		`{"status":"expired"}`: login.TimedOut,
-		`{"status":"approved","token":"t-1","expiresIn":60,"refreshToken":"r-1"}`: login.Granted,
-		`{"status":"approved","token":"t-1"}`:                                     login.Granted,
+		`{"status":"pending"}`: login.DecisionPending,
+		`{"status":"denied"}`:  login.DecisionDenied,
+		`{"status":"expired"}`: login.DecisionExpired,
+		`{"status":"approved","token":"t-1","expiresIn":60,"refreshToken":"r-1"}`: login.DecisionApproved,
+		`{"status":"approved","token":"t-1"}`:                                     login.DecisionApproved,
 	} {
 		a, client := start(t, http.StatusOK, body)
 		outcome, err := client.Poll(t.Context(), login.PollRequest{Binding: rita(), Polling: secretly.Bytes("p-1")})
@@ -109,7 +109,7 @@ func TestPoll(t *testing.T) {
 		if got := a.calls[0]; got.path != "POST /login/pollLogin" || got.body["pollingToken"] != "p-1" {
 			t.Errorf("the API was sent %+v", got)
 		}
-		if want == login.Granted && string(outcome.Token) != "t-1" {
+		if want == login.DecisionApproved && string(outcome.Token) != "t-1" {
 			t.Errorf("token = %q", []byte(outcome.Token))
 		}
 		if strings.Contains(body, "r-1") && (string(outcome.Refresh) != "r-1" || outcome.ExpiresIn != time.Minute) {
@@ -118,7 +118,7 @@ func TestPoll(t *testing.T) {
 	}
 	for _, status := range []int{http.StatusNotFound, http.StatusGone} {
 		_, client := start(t, status, "")
-		if outcome, err := client.Poll(t.Context(), login.PollRequest{}); err != nil || outcome.Decision != login.TimedOut {
+		if outcome, err := client.Poll(t.Context(), login.PollRequest{}); err != nil || outcome.Decision != login.DecisionExpired {
 			t.Errorf("%d: %+v, %v", status, outcome, err)
 		}
 	}
@@ -238,7 +238,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		a.body = body
 		outcome, err := client.Poll(t.Context(), login.PollRequest{})
-		if err == nil && (outcome.Decision == login.Undecided || outcome.Decision == login.Granted && len(outcome.Token) == 0) {
+		if err == nil && (outcome.Decision == login.DecisionNone || outcome.Decision == login.DecisionApproved && len(outcome.Token) == 0) {
 			t.Errorf("%q gives %+v", body, outcome)
 		}
 		begun, err := client.Start(t.Context(), login.StartRequest{})

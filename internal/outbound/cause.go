@@ -41,14 +41,27 @@ func Cause(err error) error {
 	return fmt.Errorf("no answer: %T", err)
 }
 
-// tellable finds the part of err's chain that a connection's own layers wrote.
+// PlainError is an error in this program's own words, which quote nothing that the
+// other side has said: [Cause] passes it on.
+type PlainError string
+
+// Error returns the words.
+func (e PlainError) Error() string {
+	return string(e)
+}
+
+// tellable finds the part of err's chain that a connection's own layers wrote, or
+// this program.
 func tellable(err error) error {
 	var (
+		plain       PlainError
 		tooLarge    *TooLargeError
 		certificate *tls.CertificateVerificationError
 		operation   *net.OpError
 	)
 	switch {
+	case errors.As(err, &plain):
+		return plain
 	case errors.As(err, &tooLarge):
 		return tooLarge
 	case errors.As(err, &certificate):

@@ -78,11 +78,9 @@ type bounded struct {
 // that the pipeline finds the content there and does not read it once more.
 func (b *bounded) Do(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
-		body := &lent{body: req.Body}
-		defer body.takeBack()
-		own := *req
-		own.Body = body
-		req = &own
+		var end func()
+		req, end = lend(req)
+		defer end()
 	}
 	resp, err := b.next.Do(req)
 	if err != nil {
@@ -98,6 +96,27 @@ func (b *bounded) Do(req *http.Request) (*http.Response, error) {
 	}
 	resp.ContentLength = int64(len(body))
 	return resp, nil
+}
+
+// lend returns req with a body that is its own until end is called.
+func lend(req *http.Request) (own *http.Request, end func()) {
+	body := &lent{body: req.Body}
+	copied := *req
+	copied.Body = body
+	if req.GetBody != nil {
+		// net/http itself sends again what went into a dead connection. That
+		// winds back the same reader.
+		copied.GetBody = func() (io.ReadCloser, error) {
+			body.takeBack()
+			again, err := req.GetBody()
+			if err != nil {
+				return nil, fmt.Errorf("winding back the body: %w", err)
+			}
+			body = &lent{body: again}
+			return body, nil
+		}
+	}
+	return &copied, func() { body.takeBack() }
 }
 
 // lent is a request's body for one try. azcore has one body for all tries and

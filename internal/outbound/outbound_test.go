@@ -130,6 +130,7 @@ func TestCauseTellsTheConnectionsTroubleAndNoMore(t *testing.T) {
 		"broken off":    {fmt.Errorf("%s: %w", canary, io.ErrUnexpectedEOF), "no answer: unexpected EOF"},
 		"refused":       {fmt.Errorf("%s: %w", canary, refusedConnection), "no answer: dial tcp: connection refused"},
 		"too large":     {&outbound.TooLargeError{Max: 5}, "no answer: the answer is longer than 5 bytes"},
+		"own words":     {fmt.Errorf("%s: %w", canary, outbound.PlainError("the proxy answered 407")), "no answer: the proxy answered 407"},
 		"certificate":   {&tls.CertificateVerificationError{Err: errors.New("unknown authority")}, "no answer: tls: failed to verify certificate: unknown authority"},
 		"no identity":   {fmt.Errorf("%s: %w", canary, refusedByEntra()), "the managed identity gave no token: status 400 AADSTS700016"},
 		"anything else": {errors.New("malformed HTTP response " + canary), "no answer: *errors.errorString"},
@@ -211,6 +212,47 @@ func TestABodyIsLentForOneCall(t *testing.T) {
 	}
 	if n, err := kept.Read(make([]byte, 3)); n != 0 || err == nil || body.Len() != 3 {
 		t.Errorf("after the call: %d bytes, %v; %d are left", n, err, body.Len())
+	}
+}
+
+// net/http sends a request again by itself when the connection turns out to be
+// dead.
+func TestABodyThatIsSentAgainIsNotReadByTwo(t *testing.T) {
+	shared := strings.NewReader("abcdef")
+	var kept io.Reader
+	transporter := outbound.Bound(doer(func(req *http.Request) (*http.Response, error) {
+		first := req.Body
+		if _, err := io.ReadFull(first, make([]byte, 3)); err != nil {
+			t.Error(err)
+		}
+		again, err := req.GetBody()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := first.Read(make([]byte, 3)); n != 0 || err == nil {
+			t.Errorf("the first goes on: %d bytes, %v", n, err)
+		}
+		if text, err := io.ReadAll(again); err != nil || string(text) != "abcdef" {
+			t.Errorf("sent again: %q, %v", text, err)
+		}
+		kept = again
+		return nil, errors.New("no answer")
+	}), 100)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1", io.NopCloser(shared))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.GetBody = func() (io.ReadCloser, error) {
+		_, err := shared.Seek(0, io.SeekStart)
+		return io.NopCloser(shared), err
+	}
+	if resp, err := transporter.Do(req); err == nil {
+		_ = resp.Body.Close()
+		t.Error("the call succeeded")
+	}
+	_, _ = shared.Seek(0, io.SeekStart)
+	if n, err := kept.Read(make([]byte, 3)); n != 0 || err == nil {
+		t.Errorf("after the call: %d bytes, %v", n, err)
 	}
 }
 

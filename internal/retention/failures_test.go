@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -42,7 +43,7 @@ func TestErasuresThatCannotBeFinishedDoNotStopTheWalk(t *testing.T) {
 	}
 	w.step = failing("messages", "broken", errAway)
 	report, err := w.run(t)
-	if report.Erased != 9 || report.Failed != 5 || report.Complete || !errors.Is(err, errAway) {
+	if report.Erased != 9 || report.Failed < 5 || report.Complete || !errors.Is(err, errAway) {
 		t.Errorf("%+v %v", report, err)
 	}
 }
@@ -71,7 +72,8 @@ func TestAStoreThatIsAwayIsNotAskedForEver(t *testing.T) {
 	}
 	w.step = failing("last", "", errAway)
 	report, err := w.run(t)
-	if report.Failed != 5 || report.Complete || !errors.Is(err, errAway) {
+	// Five in a row, and those that were under way by then.
+	if report.Failed < 5 || report.Failed > 12 || report.Complete || !errors.Is(err, errAway) {
 		t.Errorf("%+v %v", report, err)
 	}
 	if told := strings.Count(err.Error(), errAway.Error()); told > 3 {
@@ -137,14 +139,13 @@ func TestAnErasureThatCannotBeRecordedIsToldOf(t *testing.T) {
 // killed fails the nth step, from 0, and every one after it, as the end of the
 // process does.
 func killed(n int) (step func(context.Context, string, string, string) error, made func() int) {
-	count := 0
+	var count atomic.Int64
 	return func(context.Context, string, string, string) error {
-		count++
-		if count > n {
+		if count.Add(1) > int64(n) {
 			return errors.New("killed")
 		}
 		return nil
-	}, func() int { return count }
+	}, func() int { return int(count.Load()) }
 }
 
 func TestARunMayEndAtAnyStep(t *testing.T) {

@@ -22,10 +22,9 @@ import (
 )
 
 // DefaultMaxConversations is how many conversations of an assistant a run
-// examines at most, where the options do not say otherwise. Erasing takes a few
-// requests for every hundred activities, so that time ends most runs that have so
-// much to erase.
-const DefaultMaxConversations = 2000
+// examines at most, where the options do not say otherwise. It bounds what a run
+// remembers; what it does is bounded by its time.
+const DefaultMaxConversations = 20_000
 
 // maxDays is a retention that nothing outlasts. More days would leave the years
 // that a time can be of.
@@ -45,7 +44,8 @@ type Options struct {
 	// DryRun counts what would be erased, from the beginning, and changes nothing.
 	DryRun bool
 	Eraser transcript.Eraser
-	// Ledger gets an entry of each run that erased something, one an assistant.
+	// Ledger gets an entry for each page of conversations of which some were
+	// erased.
 	Ledger audit.Ledger
 	// MaxConversations bounds how many conversations of an assistant a run
 	// examines, interrupted erasures aside; 0 means [DefaultMaxConversations].
@@ -118,9 +118,9 @@ func (p *Purger) Run(ctx context.Context, invocationID string) (Report, error) {
 			failures = append(failures, fmt.Errorf("assistants are left over: %w", err))
 			break
 		}
-		r := newRun(p.options, assistant, before)
-		err := r.within(ctx, len(p.options.Assistants)-i, invocationID)
-		total.add(r.report)
+		r := newRun(p.options, assistant, invocationID, before)
+		err := r.within(ctx, len(p.options.Assistants)-i)
+		total.add(r.Report)
 		if err != nil {
 			failures = append(failures, fmt.Errorf("purging assistant %s: %w", assistant, err))
 		}

@@ -4,17 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"chatgate/internal/audit"
 	"chatgate/internal/transcript"
 )
 
 const (
-	// pageSize is how many days of conversations are read at once.
+	// pageSize is how many days of conversations are read at once, and how many
+	// erasures may go unrecorded where a run is killed.
 	pageSize = 100
+	// atOnce is how many conversations are examined and erased at the same time:
+	// as many as a store has requests under way.
+	atOnce = 8
 	// maxInARow is after how many failures, none but failures in between, the
-	// store is taken to be away.
+	// store is taken to be away. Those under way by then may fail too.
 	maxInARow = 5
 	// maxTold is how many failures an error tells of.
 	maxTold = 3
@@ -27,38 +35,51 @@ var errOver = errors.New("the run has done its part")
 type run struct {
 	Options
 
-	assistant string
-	before    time.Time // of this moment and later are activities that are kept
-	report    Report
-	seen      map[string]bool // keys of the conversations of this run
+	assistant    string
+	invocationID string
+	before       time.Time       // of this moment and later are activities that are kept
+	seen         map[string]bool // keys of the conversations of this run
 	// left and pages are how many conversations may still be examined, and pages
 	// be read: a page may hold nothing but further days of those already seen.
 	left, pages int
 	// place is behind the last row that needs no second look; saved is what the
 	// store has of it.
 	place, saved string
+	// recorded is how many of the erased ones the ledger has.
+	recorded int
+
+	mutex sync.Mutex // of what follows
+	report
+}
+
+// report is what came of the conversations so far, of which several are under way
+// at once.
+type report struct {
+	Report
 
 	inARow   int
 	failures []error
+	// stop is why no other is begun.
+	stop error
 }
 
-func newRun(options Options, assistant string, before time.Time) *run {
+func newRun(options Options, assistant, invocationID string, before time.Time) *run {
 	return &run{
-		Options: options, assistant: assistant, before: before,
+		Options: options, assistant: assistant, invocationID: invocationID, before: before,
 		seen: map[string]bool{},
 		left: options.MaxConversations, pages: options.MaxConversations + 1,
 	}
 }
 
 // within runs for one of so many equal parts of the time that ctx has left.
-func (r *run) within(ctx context.Context, parts int, invocationID string) error {
+func (r *run) within(ctx context.Context, parts int) error {
 	part, cancel := share(ctx, parts)
 	defer cancel()
 	err := r.purge(part)
 	if err != nil && part.Err() != nil {
 		err = ctx.Err() // what was under way failed for that
 	}
-	return errors.Join(err, errors.Join(r.failures...), r.close(ctx, invocationID))
+	return errors.Join(err, errors.Join(r.failures...), r.close(ctx))
 }
 
 func share(ctx context.Context, parts int) (context.Context, context.CancelFunc) {
@@ -73,13 +94,13 @@ func share(ctx context.Context, parts int) (context.Context, context.CancelFunc)
 // purge finishes what was interrupted and then walks over what is old.
 func (r *run) purge(ctx context.Context) error {
 	err := r.finish(ctx)
-	r.report.Complete = err == nil
+	r.Complete = err == nil
 	if r.Days == 0 {
 		return err
 	}
-	r.inARow = 0
+	r.inARow, r.stop = 0, nil
 	walked := r.walk(ctx)
-	r.report.Complete = err == nil && walked == nil
+	r.Complete = err == nil && walked == nil
 	if errors.Is(walked, errOver) {
 		walked = nil
 	}
@@ -92,10 +113,17 @@ func (r *run) finish(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("looking for interrupted erasures: %w", err)
 	}
-	for _, key := range keys {
-		r.seen[key] = true
-		err := r.erase(&r.report.Finished, func() error { return r.Eraser.Finish(ctx, r.assistant, key) })
-		if err := r.settle(ctx, err); err != nil {
+	for few := range slices.Chunk(keys, pageSize) {
+		for _, key := range few {
+			r.seen[key] = true
+		}
+		finish := func(i int) error {
+			return r.erase(&r.Finished, func() error { return r.Eraser.Finish(ctx, r.assistant, few[i]) })
+		}
+		if _, err := r.each(ctx, len(few), finish); err != nil {
+			return err
+		}
+		if err := r.record(ctx); err != nil {
 			return err
 		}
 	}
@@ -123,27 +151,29 @@ func (r *run) walk(ctx context.Context) error {
 }
 
 // leg walks from r.place to a place, which is included, or to the end where that
-// is empty. At the end the place is the beginning.
+// is empty. At the end the place is the beginning. After each page what was
+// erased is recorded, and only then the place kept: a run that is killed has
+// recorded all but its last page.
 func (r *run) leg(ctx context.Context, until string) error {
 	for {
 		rows, err := r.page(ctx)
 		if err != nil {
 			return err
 		}
-		for _, row := range rows {
-			// Places of one assistant sort as their text does.
-			if until != "" && row.Place > until {
-				rows = nil
-				break
-			}
-			if err := r.take(ctx, row); err != nil {
-				return err
-			}
-			r.place = row.Place
+		// Places of one assistant sort as their text does.
+		beyond := slices.IndexFunc(rows, func(row transcript.DayRow) bool { return until != "" && row.Place > until })
+		if beyond >= 0 {
+			rows = rows[:beyond]
 		}
-		if len(rows) == 0 {
+		if err := r.take(ctx, rows); err != nil {
+			return err
+		}
+		if beyond >= 0 || len(rows) == 0 {
 			r.place = ""
 			return nil
+		}
+		if err := r.record(ctx); err != nil {
+			return err
 		}
 		if err := r.save(ctx); err != nil {
 			return err
@@ -166,17 +196,62 @@ func (r *run) page(ctx context.Context) ([]transcript.DayRow, error) {
 	return rows, nil
 }
 
-// take examines the conversation of a day, if this run has not seen it yet.
-func (r *run) take(ctx context.Context, day transcript.DayRow) error {
-	if r.seen[day.Key] {
-		return nil
+// take examines the conversations of a page that this run has not seen yet, and
+// moves the place behind the last row before which none is left.
+func (r *run) take(ctx context.Context, rows []transcript.DayRow) error {
+	var at []int // the rows that stand for these
+	var over error
+	for i, row := range rows {
+		if r.seen[row.Key] {
+			continue
+		}
+		if r.left == 0 {
+			rows, over = rows[:i], errOver
+			break
+		}
+		r.left--
+		r.seen[row.Key] = true
+		at = append(at, i)
 	}
-	if r.left == 0 {
-		return errOver
+	settled, err := r.each(ctx, len(at), func(i int) error { return r.examine(ctx, rows[at[i]]) })
+	if settled < len(at) {
+		rows = rows[:at[settled]]
 	}
-	r.left--
-	r.seen[day.Key] = true
-	return r.settle(ctx, r.examine(ctx, day))
+	if len(rows) > 0 {
+		r.place = rows[len(rows)-1].Place
+	}
+	if err != nil {
+		return err
+	}
+	return over
+}
+
+// each does something to each of several conversations, a few at the same time,
+// and begins no other once there is no going on. It returns how many of them, from
+// the first one on, are settled.
+func (r *run) each(ctx context.Context, count int, do func(i int) error) (settled int, err error) {
+	done := make([]bool, count)
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for i := range count {
+		group.Go(func() error {
+			if !r.isStopped() {
+				done[i] = r.settle(ctx, do(i))
+			}
+			return nil
+		})
+	}
+	_ = group.Wait()
+	if settled = slices.Index(done, false); settled < 0 {
+		settled = count
+	}
+	return settled, r.stop
+}
+
+func (r *run) isStopped() bool {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return r.stop != nil
 }
 
 // examine erases a conversation if its last activity is past the retention. What
@@ -188,20 +263,20 @@ func (r *run) examine(ctx context.Context, day transcript.DayRow) error {
 	case errors.Is(err, transcript.ErrNoConversation):
 		// Activities come before the index and go before it: this day is what an
 		// erasure has left.
-		err = r.erase(&r.report.Finished, idle)
+		err = r.erase(&r.Finished, idle)
 	case err != nil:
 		err = fmt.Errorf("asking for a conversation's last activity: %w", err)
 	case last.Before(r.before):
-		err = r.erase(&r.report.Erased, idle)
+		err = r.erase(&r.Erased, idle)
 	}
 	if err == nil {
-		r.report.Examined++
+		r.count(&r.Examined)
 	}
 	return err
 }
 
 // erase erases a conversation and counts it, unless it goes on.
-func (r *run) erase(count *int, erase func() error) error {
+func (r *run) erase(counter *int, erase func() error) error {
 	if !r.DryRun {
 		err := erase()
 		if errors.Is(err, transcript.ErrActive) {
@@ -211,29 +286,38 @@ func (r *run) erase(count *int, erase func() error) error {
 			return fmt.Errorf("erasing a conversation: %w", err)
 		}
 	}
-	*count++
+	r.count(counter)
 	return nil
 }
 
-// settle notes what came of one conversation. It returns an error where there is
-// no going on to the next.
-func (r *run) settle(ctx context.Context, err error) error {
+func (r *run) count(counter *int) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	*counter++
+}
+
+// settle notes what came of one conversation. It reports whether that is all that
+// this run does for it; otherwise the run stops.
+func (r *run) settle(ctx context.Context, err error) bool {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
 	switch {
 	case err == nil:
 		r.inARow = 0
-		return nil
+		return true
 	case ctx.Err() != nil:
-		return err // of the time, and not of the conversation
+		r.stop = err // of the time, and not of the conversation
+		return false
 	}
-	r.report.Failed++
+	r.Failed++
 	r.inARow++
 	if len(r.failures) < maxTold {
 		r.failures = append(r.failures, err)
 	}
 	if r.inARow >= maxInARow {
-		return errStoreAway
+		r.stop = errStoreAway
 	}
-	return nil
+	return true
 }
 
 var errStoreAway = errors.New("one conversation after the other failed, so that the others were left for the next run")
@@ -250,20 +334,29 @@ func (r *run) save(ctx context.Context) error {
 	return nil
 }
 
-// close writes down what the run has done, also where ctx has ended since: what
-// was erased must not go unrecorded.
-func (r *run) close(ctx context.Context, invocationID string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
-	defer cancel()
-	erased := r.report.Erased + r.report.Finished
+// record adds to the ledger what was erased since it last did.
+func (r *run) record(ctx context.Context) error {
+	erased := r.Erased + r.Finished - r.recorded
 	if r.DryRun || erased == 0 {
-		return r.save(ctx)
+		return nil
 	}
 	err := r.Ledger.Append(ctx, audit.Entry{
-		Assistant: r.assistant, Action: audit.Purge, Count: erased, At: r.Now(), InvocationID: invocationID,
+		Assistant: r.assistant, Action: audit.Purge, Count: erased, At: r.Now(), InvocationID: r.invocationID,
 	})
 	if err != nil {
-		err = fmt.Errorf("recording that %d conversations were erased: %w", erased, err)
+		return fmt.Errorf("recording that %d conversations were erased: %w", erased, err)
 	}
-	return errors.Join(err, r.save(ctx))
+	r.recorded += erased
+	return nil
+}
+
+// close writes down what the run has done, also where ctx has ended since: what
+// was erased must not go unrecorded.
+func (r *run) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
+	defer cancel()
+	if err := r.record(ctx); err != nil {
+		return err
+	}
+	return r.save(ctx)
 }

@@ -38,7 +38,7 @@ func ago(days, hours int) time.Time {
 type store struct {
 	mu         sync.Mutex
 	assistants map[string]*tables
-	// step is asked before each; nil: nobody is.
+	// step is asked before each, by several goroutines at once; nil: nobody is.
 	step func(ctx context.Context, name, assistant, key string) error
 }
 
@@ -216,6 +216,16 @@ func (l *ledger) Page(context.Context, string, string, int) (audit.Page, error) 
 	return audit.Page{}, errors.New("nobody reads")
 }
 
+// recorded is how many conversations the ledger says were erased.
+func (l *ledger) recorded() (count int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, entry := range l.entries {
+		count += entry.Count
+	}
+	return count
+}
+
 // world is a Purger and what it works on.
 type world struct {
 	*store
@@ -262,7 +272,10 @@ func (w *world) wantKeys(t *testing.T, assistant string, keys ...string) {
 // counting counts the steps of each name, and the keys that each was about.
 func (w *world) counting() (steps map[string]int, keys map[string]map[string]int) {
 	steps, keys = map[string]int{}, map[string]map[string]int{}
+	var mu sync.Mutex
 	w.step = func(_ context.Context, step, _, key string) error {
+		mu.Lock()
+		defer mu.Unlock()
 		steps[step]++
 		if keys[step] == nil {
 			keys[step] = map[string]int{}

@@ -36,6 +36,8 @@ type azure struct {
 	// last regeneration had not happened.
 	staleLists, refusals int
 	stale                botservice.Keys
+	// code is that of the refusals.
+	code string
 }
 
 func newAzure() *azure {
@@ -127,7 +129,7 @@ func (c caller) GenerateToken(_ context.Context, secret redacted.Text, _ string,
 	defer c.mu.Unlock()
 	if c.refusals > 0 {
 		c.refusals--
-		return directline.Token{}, &directline.Error{StatusCode: http.StatusForbidden}
+		return directline.Token{}, &directline.Error{StatusCode: http.StatusForbidden, Code: c.code}
 	}
 	if !c.keys.Holding(secret).IsKnown() {
 		return directline.Token{}, &directline.Error{StatusCode: http.StatusForbidden}
@@ -325,6 +327,21 @@ func TestANewKeyIsWrittenOnlyOnceItIsKnownEverywhere(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestInTheWrongRegionNoKeyIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAzure()
+		a.refusals, a.code = 1000, "RegionNotAllowed"
+		old, begin := a.current(), time.Now()
+		_, err := a.rotator(func(string) error { return nil }).Handle(t.Context(), a.event(old.Version))
+		if err == nil || !strings.Contains(err.Error(), "set DirectLineEndpoint") || time.Since(begin) != 0 {
+			t.Errorf("err = %v after %s", err, time.Since(begin))
+		}
+		if a.current().Version != old.Version || !a.isValid() {
+			t.Error("the key that is in use was touched")
+		}
+	})
 }
 
 func TestSomebodyWhoRegeneratesAgainAndAgainIsNotFollowedForEver(t *testing.T) {

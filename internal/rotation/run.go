@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"chatgate/internal/botservice"
@@ -171,10 +170,11 @@ func (r *run) await(ctx context.Context, key botservice.Key, outdated redacted.T
 
 var errOldValue = errors.New("the old one is still told by Bot Service")
 
-// isRefusal reports whether Direct Line does not know the key (yet).
+// isRefusal reports whether Direct Line does not know the key (yet). In the wrong
+// region it never will.
 func isRefusal(err error) bool {
 	var answered *directline.Error
-	return errors.As(err, &answered) && (answered.StatusCode == http.StatusUnauthorized || answered.StatusCode == http.StatusForbidden)
+	return errors.As(err, &answered) && answered.Refused() && !answered.WrongRegion()
 }
 
 func (r *run) write(ctx context.Context, result Result, current secrets.Details, key botservice.Key, value redacted.Text) (Outcome, error) {

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -38,6 +39,11 @@ type Kind string
 // ErrNotOurs is all that is said of what does not open: it is malformed, changed,
 // of another kind, or sealed with a key that is not (or no longer) there.
 var ErrNotOurs = errors.New("this was not sealed here")
+
+var errDisabledKey = errors.New("the sealing key is disabled, and there is no newer version of the secret")
+
+// disabledRetry is when an operator may have made a new version.
+const disabledRetry = time.Minute
 
 var errWeakKey = errors.New("the sealing key must be the base64 of exactly 32 random bytes")
 
@@ -68,6 +74,11 @@ func (s *Sealer) Seal(ctx context.Context, kind Kind, payload []byte) (redacted.
 	secret, err := s.keys.Get(ctx, s.keyName)
 	if err != nil {
 		return redacted.Text{}, fmt.Errorf("getting the sealing key: %w", err)
+	}
+	if _, err := s.keys.Version(ctx, s.keyName, secret.Version); errors.Is(err, secrets.ErrNotFound) {
+		// It would not open again.
+		return redacted.Text{}, problem.New(problem.SecretUnavailable, "Nobody can log in at the moment. Try again later.").
+			Because(errDisabledKey).After(disabledRetry)
 	}
 	key, err := decodeKey(secret.Value)
 	if err != nil {
@@ -141,12 +152,12 @@ func hasForeign(headers map[jose.HeaderKey]any) bool {
 	return false
 }
 
-// key returns the key of a version.
+// key returns the key of a version. The current one is had first, so that it is
+// known: reading it by its id would take a turn of those that are not. Whether it
+// is still in force, Version says.
 func (s *Sealer) key(ctx context.Context, version string) ([]byte, error) {
-	secret, err := s.keys.Get(ctx, s.keyName)
-	if err != nil || secret.Version != version {
-		secret, err = s.keys.Version(ctx, s.keyName, version)
-	}
+	_, _ = s.keys.Get(ctx, s.keyName)
+	secret, err := s.keys.Version(ctx, s.keyName, version)
 	if errors.Is(err, secrets.ErrNotFound) {
 		return nil, ErrNotOurs
 	}

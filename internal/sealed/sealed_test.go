@@ -31,6 +31,8 @@ type vault struct {
 	values  map[string]string
 	current string
 	away    bool
+	// disabled is a version that the vault does not give any more.
+	disabled string
 }
 
 func newVault() *vault {
@@ -41,8 +43,12 @@ func keyOf(seed byte) string {
 	return base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{seed}, 32))
 }
 
-func (v *vault) Get(ctx context.Context, name string) (secrets.Secret, error) {
-	return v.Version(ctx, name, v.current)
+// Get serves what it has, as the cache does, in force or not.
+func (v *vault) Get(_ context.Context, name string) (secrets.Secret, error) {
+	if v.away {
+		return secrets.Secret{}, problem.New(problem.SecretUnavailable, "away")
+	}
+	return secrets.Secret{Name: name, Version: v.current, Value: redacted.New(v.values[v.current])}, nil
 }
 
 func (v *vault) Version(_ context.Context, name, version string) (secrets.Secret, error) {
@@ -50,7 +56,7 @@ func (v *vault) Version(_ context.Context, name, version string) (secrets.Secret
 		return secrets.Secret{}, problem.New(problem.SecretUnavailable, "away")
 	}
 	value, known := v.values[version]
-	if !known {
+	if !known || version == v.disabled {
 		return secrets.Secret{}, secrets.ErrNotFound
 	}
 	return secrets.Secret{Name: name, Version: version, Value: redacted.New(value)}, nil
@@ -107,6 +113,23 @@ func TestOlderVersionsGoOnOpening(t *testing.T) {
 	if _, err := sealed.New(keys, keyName).Open(t.Context(), token, before); !errors.Is(err, sealed.ErrNotOurs) {
 		t.Errorf("with its key disabled: %v", err)
 	}
+}
+
+// After a leak the key is disabled. The cache serves it on while there is no newer
+// one.
+func TestADisabledKeyNeitherOpensNorSeals(t *testing.T) {
+	keys := newVault()
+	before := seal(t, keys, token, "payload")
+	keys.disabled = first
+	if got, err := sealed.New(keys, keyName).Open(t.Context(), token, before); !errors.Is(err, sealed.ErrNotOurs) || got != nil {
+		t.Errorf("Open = %q, %v", got, err)
+	}
+	got, err := sealed.New(keys, keyName).Seal(t.Context(), token, []byte("payload"))
+	if failure := problem.From(err); !got.IsEmpty() || failure.Code != problem.SecretUnavailable || failure.RetryAfter == 0 {
+		t.Errorf("Seal: %v", err)
+	}
+	keys.values[second], keys.current = keyOf(2), second
+	seal(t, keys, token, "payload")
 }
 
 func TestOnlyWhatWasSealedHereOpens(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+
+	"chatgate/internal/outbound"
 )
 
 // writer gathers a request in one buffer. Being an [io.ByteWriter] it keeps
@@ -17,6 +19,9 @@ import (
 type writer struct {
 	to  io.Writer
 	buf []byte
+	// failure is why the connection takes no more, or nil. net/http hides it: what
+	// it returns of a body that could not be copied does not unwrap.
+	failure error
 }
 
 var _ io.ReaderFrom = (*writer)(nil)
@@ -33,11 +38,7 @@ func (w *writer) Write(text []byte) (int, error) {
 		}
 	}
 	if len(text) > cap(w.buf) {
-		n, err := w.to.Write(text)
-		if err != nil {
-			return n, fmt.Errorf("writing to the connection: %w", err)
-		}
-		return n, nil
+		return w.pass(text)
 	}
 	w.buf = append(w.buf, text...)
 	return len(text), nil
@@ -73,12 +74,17 @@ func (w *writer) ReadFrom(from io.Reader) (int64, error) {
 
 // Flush sends what is in the buffer.
 func (w *writer) Flush() error {
-	_, err := w.to.Write(w.buf)
+	_, err := w.pass(w.buf)
 	w.clear()
+	return err
+}
+
+func (w *writer) pass(text []byte) (int, error) {
+	n, err := w.to.Write(text)
 	if err != nil {
-		return fmt.Errorf("writing to the connection: %w", err)
+		w.failure = fmt.Errorf("writing to the connection: %w", err)
 	}
-	return nil
+	return n, w.failure
 }
 
 func (w *writer) clear() {
@@ -86,18 +92,13 @@ func (w *writer) clear() {
 	w.buf = w.buf[:0]
 }
 
-// newReader reads at most limit bytes of a connection.
-func newReader(connection io.Reader, limit int64) *bufio.Reader {
-	return bufio.NewReader(io.LimitReader(connection, limit))
-}
-
 // final reads the head of the first answer that is not an interim one
 // (RFC 9110 section 15.2).
 func final(in *bufio.Reader, req *http.Request) (*http.Response, error) {
-	for range maxInterim {
+	for range maxInterim + 1 {
 		answer, err := http.ReadResponse(in, req)
 		if err != nil {
-			return nil, malformed(err)
+			return nil, malformed(err, "what came is not an HTTP answer")
 		}
 		if answer.StatusCode >= http.StatusOK {
 			return answer, nil
@@ -106,38 +107,45 @@ func final(in *bufio.Reader, req *http.Request) (*http.Response, error) {
 			break
 		}
 	}
-	return nil, errors.New("the answer never came to its end")
+	return nil, outbound.PlainError("only interim answers came")
 }
 
-// malformed keeps a connection's errors and drops what net/http says of an
-// answer that is none, since it quotes the answer.
-func malformed(err error) error {
+// malformed keeps a connection's errors and puts words in the place of what
+// net/http says of an answer that is none, since it quotes the answer.
+func malformed(err error, words outbound.PlainError) error {
 	var connection net.Error
 	if errors.As(err, &connection) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
 	}
-	return errors.New("it is not an HTTP answer")
+	return words
+}
+
+// authorization is what a proxy is told of who calls, or "" (RFC 7617).
+func authorization(proxy *url.URL) string {
+	if proxy.User == nil {
+		return ""
+	}
+	password, _ := proxy.User.Password()
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(proxy.User.Username()+":"+password))
 }
 
 // tunnel asks a proxy for a way to target (RFC 9110 section 9.3.6).
-func tunnel(connection net.Conn, target string, user *url.Userinfo) error {
+func tunnel(connection net.Conn, target string, proxy *url.URL) error {
 	head := "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n"
-	if user != nil {
-		password, _ := user.Password()
-		head += "Proxy-Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)) + "\r\n"
+	if who := authorization(proxy); who != "" {
+		head += "Proxy-Authorization: " + who + "\r\n"
 	}
 	if _, err := io.WriteString(connection, head+"\r\n"); err != nil {
 		return fmt.Errorf("asking the proxy: %w", err)
 	}
 	// Byte by byte: what follows the head belongs to the other side.
 	in := bufio.NewReaderSize(&single{io.LimitReader(connection, maxHead)}, 1)
-	answer, err := http.ReadResponse(in, &http.Request{Method: http.MethodConnect})
+	answer, err := http.ReadResponse(in, &http.Request{Method: http.MethodConnect}) //nolint:bodyclose // what the proxy says of a refusal is not waited for
 	if err != nil {
-		return fmt.Errorf("reading the proxy's answer: %w", malformed(err))
+		return fmt.Errorf("reading the proxy's answer: %w", malformed(err, "what the proxy answered is not HTTP"))
 	}
-	_ = answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("the proxy answered %d", answer.StatusCode)
+		return outbound.PlainError(fmt.Sprintf("the proxy answered %d", answer.StatusCode))
 	}
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azsecrets"
 
+	"chatgate/internal/endpoint"
 	"chatgate/internal/outbound"
 	"chatgate/internal/redacted"
 )
@@ -51,15 +51,14 @@ type Vault struct {
 // NewVault returns a Reader of the vault at uri, which must be https. Nothing is
 // sent yet.
 func NewVault(uri string, cred azcore.TokenCredential, options *VaultOptions) (*Vault, error) {
-	parsed, err := url.Parse(uri)
-	if err != nil || parsed.Scheme != "https" || parsed.Hostname() == "" || parsed.User != nil ||
-		strings.Trim(parsed.Path, "/") != "" || parsed.RawQuery != "" || parsed.Fragment != "" {
+	address, err := endpoint.Parse(uri)
+	if err != nil || address.Scheme != "https" || address.Path != "" {
 		return nil, errors.New("the Key Vault URI must be https://, a host and nothing else")
 	}
 	if options == nil {
 		options = &VaultOptions{}
 	}
-	client, err := azsecrets.NewClient(uri, cred, &azsecrets.ClientOptions{
+	client, err := azsecrets.NewClient(address.String(), cred, &azsecrets.ClientOptions{
 		ClientOptions: vaultClientOptions(options.ClientOptions),
 	})
 	if err != nil {

@@ -3,16 +3,19 @@ package secrets
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
 const (
-	// versionInterval is the least time between two reads of versions that are
-	// not known here, of all names together: strangers choose the ids.
+	// versionInterval is the least time between two reads of versions of one
+	// secret that are not known here: strangers choose the ids. Each secret has
+	// its own turns, so that who may ask for one keeps nobody from another.
 	versionInterval = 5 * time.Second
 
-	// versionMaxAge is how long a version counts as there without asking the
-	// vault again: a key that is disabled there stops working within it.
+	// versionMaxAge is how long a version counts as there, or as not there,
+	// without asking the vault again: a key that is disabled there stops working
+	// within it, and one that is enabled again works.
 	versionMaxAge = time.Hour
 
 	// versionMaxStale is how long a version counts as there at most, whatever
@@ -41,40 +44,54 @@ type versions struct {
 	// known grows only by versions that the vault has, so strangers cannot make
 	// it grow.
 	known     map[versionOf]seenVersion
-	unknown   map[versionOf]struct{}
-	oldest    []versionOf // the keys of unknown, in the order of their coming
+	unknown   map[versionOf]time.Time // when the vault said so
+	oldest    []versionOf             // the keys of unknown, in the order of their coming
 	inFlight  map[versionOf]*read
-	notBefore time.Time
+	notBefore map[string]time.Time // by name of the secret
 }
 
 func newVersions() versions {
 	return versions{
-		known:    map[versionOf]seenVersion{},
-		unknown:  map[versionOf]struct{}{},
-		inFlight: map[versionOf]*read{},
+		known:     map[versionOf]seenVersion{},
+		unknown:   map[versionOf]time.Time{},
+		inFlight:  map[versionOf]*read{},
+		notBefore: map[string]time.Time{},
 	}
 }
 
 func (v *versions) remember(secret Secret) {
-	v.known[versionOf{secret.Name, secret.Version}] = seenVersion{secret: secret, asOf: time.Now()}
+	of := versionOf{secret.Name, secret.Version}
+	v.known[of] = seenVersion{secret: secret, asOf: time.Now()}
+	v.forgetUnknown(of)
 }
 
 func (v *versions) forget(of versionOf) {
 	delete(v.known, of)
+	v.forgetUnknown(of)
 	if len(v.oldest) == maxUnknown {
 		delete(v.unknown, v.oldest[0])
 		v.oldest = v.oldest[1:]
 	}
-	v.unknown[of] = struct{}{}
+	v.unknown[of] = time.Now()
 	v.oldest = append(v.oldest, of)
 }
 
+func (v *versions) forgetUnknown(of versionOf) {
+	if _, found := v.unknown[of]; found {
+		delete(v.unknown, of)
+		v.oldest = slices.DeleteFunc(v.oldest, func(other versionOf) bool { return other == of })
+	}
+}
+
 // Version returns one version of a secret, current or not. Versions that were
-// seen are remembered, and ids that do not exist as such, so that strangers who
-// make up ids cause at most one read each 5 s. A failure that may pass is not
-// remembered. A version that was last seen an hour ago is read again in the
-// background: one that has been disabled meanwhile is then unknown, while the
-// vault's absence changes nothing.
+// seen are remembered, and for an hour ids that do not exist as such, so that
+// strangers who make up ids cause at most one read of a secret each 5 s. A failure
+// that may pass is not remembered. A version that was last seen an hour ago is
+// read again in the background: one that has been disabled meanwhile is then
+// unknown, while the vault's absence changes nothing.
+//
+// Whoever lets something in by a key asks here, for the current version too: what
+// [Cache.Get] has goes on serving when it is disabled and there is no newer one.
 //
 // The error is or wraps [ErrNotFound], or is a *problem.Error
 // secret_unavailable.
@@ -85,7 +102,8 @@ func (c *Cache) Version(ctx context.Context, name, version string) (Secret, erro
 	of := versionOf{name, version}
 	c.mu.Lock()
 	seen, isKnown := c.versions.known[of]
-	_, isUnknown := c.versions.unknown[of]
+	refused, isUnknown := c.versions.unknown[of]
+	isUnknown = isUnknown && time.Since(refused) <= versionMaxAge
 	if isKnown && time.Since(seen.asOf) > versionMaxAge {
 		c.askAgain(ctx, of, seen)
 	}
@@ -126,13 +144,13 @@ func (c *Cache) versionRead(ctx context.Context, of versionOf) (*read, error) {
 	if r := c.versions.inFlight[of]; r != nil {
 		return r, nil
 	}
-	if wait := time.Until(c.versions.notBefore); wait > 0 {
+	if wait := time.Until(c.versions.notBefore[of.name]); wait > 0 {
 		return nil, unavailable(errTooSoon, wait)
 	}
 	if c.closed {
 		return nil, unavailable(errClosed, versionInterval)
 	}
-	c.versions.notBefore = time.Now().Add(versionInterval)
+	c.versions.notBefore[of.name] = time.Now().Add(versionInterval)
 	return c.startVersion(ctx, of), nil
 }
 

@@ -85,10 +85,10 @@ func TestStrangersCauseOneReadEvery5Seconds(t *testing.T) {
 	})
 }
 
-func TestAVersionThatDoesNotExistIsRemembered(t *testing.T) {
+func TestAVersionThatDoesNotExistIsRememberedForAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		vault, cache := newCache(t)
-		for range 100 {
+		for range 60 {
 			if _, err := cache.Version(t.Context(), "bankx", v3); !errors.Is(err, secrets.ErrNotFound) {
 				t.Fatalf("err = %v, want not found", err)
 			}
@@ -96,6 +96,52 @@ func TestAVersionThatDoesNotExistIsRemembered(t *testing.T) {
 		}
 		if vault.count() != 1 {
 			t.Errorf("%d reads, want 1", vault.count())
+		}
+	})
+}
+
+func TestAVersionThatIsEnabledAgainWorksWithinTheHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
+		vault.set(func(s *script) { s.versions = []string{v2} })
+		if _, err := cache.Version(t.Context(), "bankx", v1); !errors.Is(err, secrets.ErrNotFound) {
+			t.Fatalf("disabled: err = %v, want not found", err)
+		}
+		vault.set(func(s *script) { s.versions = []string{v1, v2} })
+		time.Sleep(time.Hour + time.Second)
+		if got, err := cache.Version(t.Context(), "bankx", v1); err != nil || got.Version != v1 {
+			t.Errorf("enabled: %+v, %v", got, err)
+		}
+	})
+}
+
+// What Get has goes on serving: whether a key is still in force, Version says.
+func TestTheCurrentVersionTooMayBeDisabled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
+		vault.set(func(s *script) { s.versions = []string{v1} })
+		mustGet(t, cache, v1)
+		vault.set(func(s *script) { s.versions = nil })
+		for range 70 {
+			mustGet(t, cache, v1)
+			_, _ = cache.Version(t.Context(), "bankx", v1)
+			time.Sleep(time.Minute)
+		}
+		if _, err := cache.Version(t.Context(), "bankx", v1); !errors.Is(err, secrets.ErrNotFound) {
+			t.Errorf("err = %v, want not found", err)
+		}
+	})
+}
+
+// Anybody may make up versions of the key that signs visitors. That takes no turn
+// of the key that seals logins.
+func TestStrangersToOneSecretTakeNoTurnOfAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
+		vault.set(func(s *script) { s.versions = []string{v1, v2} })
+		_, _ = cache.Version(t.Context(), "visitor-key", v3)
+		if got, err := cache.Version(t.Context(), "sealing-key", v1); err != nil || got.Version != v1 {
+			t.Errorf("%+v, %v", got, err)
 		}
 	})
 }

@@ -27,24 +27,14 @@ func loadAssistants(r *reader) []Assistant {
 }
 
 func loadAssistant(r *reader, spelled string) Assistant {
-	prefix := "Assistants__" + spelled + "__"
-	id, err := ParseAssistantID(spelled)
-	if err != nil {
-		r.complain(prefix+"…", err.Error())
-	}
-	a := Assistant{
-		ID:                   id,
-		DirectLineSecretName: parsed(r, prefix+"DirectLineSecretName", "", parseSecretName),
-		DirectLineSecret:     redacted.New(r.developmentOnly(prefix + "DirectLineSecret")),
-		DirectLineEndpoint:   parsed(r, prefix+"DirectLineEndpoint", DefaultDirectLineEndpoint, r.parseEndpoint),
-		AllowedOrigins:       parsed(r, prefix+"AllowedOrigins", "", parseOrigins),
-		TrustedOrigins:       parsed(r, prefix+"TrustedOrigins", "", parseOrigins),
-		AllowNoOrigin:        parsed(r, prefix+"AllowNoOrigin", "false", parseBool),
-		Bot:                  parsed(r, prefix+"BotResourceId", "", ParseBotResource),
-		DirectLineSiteName:   parsed(r, prefix+"DirectLineSiteName", DefaultDirectLineSite, parseSiteName),
-		DeskTenantID:         parsed(r, prefix+"DeskTenantId", "", parseTenant),
-		Login:                loadLogin(r, prefix),
-	}
+	prefix := prefixOf(spelled)
+	a := loadDirectLine(r, spelled)
+	a.DirectLineSecret = redacted.New(r.developmentOnly(prefix + "DirectLineSecret"))
+	a.AllowedOrigins = parsed(r, prefix+"AllowedOrigins", "", parseOrigins)
+	a.TrustedOrigins = parsed(r, prefix+"TrustedOrigins", "", parseOrigins)
+	a.AllowNoOrigin = parsed(r, prefix+"AllowNoOrigin", "false", parseBool)
+	a.DeskTenantID = parsed(r, prefix+"DeskTenantId", "", parseTenant)
+	a.Login = loadLogin(r, prefix)
 	if a.DirectLineSecret.IsEmpty() && !r.has(prefix+"DirectLineSecretName") {
 		r.complain(prefix+"DirectLineSecretName", "is missing; set it to the name of the Key Vault secret that holds the bot's Direct Line secret")
 	}
@@ -55,6 +45,28 @@ func loadAssistant(r *reader, spelled string) Assistant {
 		a.TrustedOrigins = a.AllowedOrigins
 	}
 	return a
+}
+
+// loadDirectLine reads which bot it is, and how to reach and to rotate its Direct
+// Line: all that rotating a key by hand takes of an assistant.
+func loadDirectLine(r *reader, spelled string) Assistant {
+	prefix := prefixOf(spelled)
+	id, err := ParseAssistantID(spelled)
+	if err != nil {
+		r.complain(prefix+"…", err.Error())
+	}
+	return Assistant{
+		ID:                   id,
+		DirectLineSecretName: parsed(r, prefix+"DirectLineSecretName", "", parseSecretName),
+		DirectLineEndpoint:   parsed(r, prefix+"DirectLineEndpoint", DefaultDirectLineEndpoint, r.parseEndpoint),
+		Bot:                  parsed(r, prefix+"BotResourceId", "", ParseBotResource),
+		DirectLineSiteName:   parsed(r, prefix+"DirectLineSiteName", DefaultDirectLineSite, parseSiteName),
+	}
+}
+
+// prefixOf is how the settings of an assistant begin.
+func prefixOf(id string) string {
+	return "Assistants__" + id + "__"
 }
 
 // ParseAssistantID returns an assistant's id in the one spelling that is used

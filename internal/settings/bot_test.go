@@ -66,6 +66,10 @@ func TestLoadRotation(t *testing.T) {
 		"without a bot":             {two, "banky", "Assistants__BankY__BotResourceId"},
 		"without anything":          {nil, "bankx", "not set"},
 		"without a vault":           {two[1:3], "", "KEY_VAULT_URI"},
+		"more than a vault":         {append([]string{"KEY_VAULT_URI=https://bank-vault.vault.azure.net/secrets/x"}, two[1:3]...), "", "KEY_VAULT_URI is more than the vault's address"},
+		"a vault by http":           {append([]string{"KEY_VAULT_URI=http://127.0.0.1:9"}, two[1:3]...), "", "KEY_VAULT_URI must begin with https://"},
+		"an id of other characters": {[]string{"Assistants__bank-x__BotResourceId=" + bankBot}, "", "Assistants__bank-x__… has the assistant id"},
+		"another endpoint by http":  {append([]string{"Assistants__bankx__DirectLineEndpoint=http://a.example"}, two[:3]...), "", "DirectLineEndpoint must begin with https://"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := settings.LoadRotation(test.environ, test.assistant)

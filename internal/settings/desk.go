@@ -17,7 +17,7 @@ const DefaultAuthority = "https://login.microsoftonline.com"
 func loadAPIClientID(r *reader) string {
 	const name = "Api__ClientId"
 	for _, assistant := range r.assistants() {
-		prefix := "Assistants__" + assistant + "__"
+		prefix := prefixOf(assistant)
 		wanted := loginOf(r, prefix)
 		if r.has(prefix + "DeskTenantId") {
 			wanted = prefix + "DeskTenantId"

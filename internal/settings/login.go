@@ -91,7 +91,7 @@ func loadSealing(r *reader) (name string, key redacted.Text) {
 		return name, key
 	}
 	for _, assistant := range r.assistants() {
-		if wanted := loginOf(r, "Assistants__"+assistant+"__"); wanted != "" {
+		if wanted := loginOf(r, prefixOf(assistant)); wanted != "" {
 			r.need("SealingKeySecretName", wanted, "set it to the name of the Key Vault secret that holds the base64 of 32 random bytes")
 			break
 		}

@@ -22,21 +22,11 @@ func LoadRotation(environ []string, assistant string) (Rotation, error) {
 		r.complain("Assistants__<id>__BotResourceId", err.Error())
 		return Rotation{}, r.invalid()
 	}
-	prefix := "Assistants__" + spelled + "__"
-	id, err := ParseAssistantID(spelled)
-	if err != nil {
-		r.complain(prefix+"…", err.Error())
-	}
 	found := Rotation{
-		KeyVaultURI: parsed(r, "KEY_VAULT_URI", "", r.parseEndpoint),
-		Assistant: Assistant{
-			ID:                   id,
-			DirectLineSecretName: parsed(r, prefix+"DirectLineSecretName", "", parseSecretName),
-			DirectLineEndpoint:   parsed(r, prefix+"DirectLineEndpoint", DefaultDirectLineEndpoint, r.parseEndpoint),
-			Bot:                  parsed(r, prefix+"BotResourceId", "", ParseBotResource),
-			DirectLineSiteName:   parsed(r, prefix+"DirectLineSiteName", DefaultDirectLineSite, parseSiteName),
-		},
+		KeyVaultURI: parsed(r, "KEY_VAULT_URI", "", r.parseVault),
+		Assistant:   loadDirectLine(r, spelled),
 	}
+	prefix := prefixOf(spelled)
 	for _, name := range []string{"KEY_VAULT_URI", prefix + "DirectLineSecretName", prefix + "BotResourceId"} {
 		if !r.has(name) {
 			r.complain(name, "is missing; rotating a key by hand needs it")

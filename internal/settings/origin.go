@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"chatgate/internal/endpoint"
 )
 
 // parseOrigins reads a comma-separated list of origins.
@@ -39,7 +41,7 @@ func ParseOrigin(text string) (string, error) {
 		return "", fmt.Errorf("holds %q, which is not an origin; write https://host", text)
 	case address.Path != "" || address.User != nil || address.RawQuery != "" || address.ForceQuery || strings.Contains(text, "#"):
 		return "", fmt.Errorf("holds %q, which is more than an origin; write only %s://%s", text, address.Scheme, address.Host)
-	case !isHostName(address.Hostname()):
+	case !endpoint.IsHost(address.Hostname()):
 		return "", fmt.Errorf("holds %q, whose host is not a plain name; wildcards are not allowed, and international names are written in their xn-- form", text)
 	case !isAllowedScheme(address):
 		return "", fmt.Errorf("holds %q; an origin must begin with https:// (http:// only on localhost and 127.0.0.1)", text)
@@ -74,13 +76,4 @@ func originPort(address *url.URL) (string, error) {
 		return "", nil
 	}
 	return ":" + strconv.FormatUint(port, 10), nil
-}
-
-func isHostName(host string) bool {
-	for _, c := range []byte(host) {
-		if !isLetterOrDigit(c) && c != '-' && c != '.' && c != ':' {
-			return false
-		}
-	}
-	return host != ""
 }

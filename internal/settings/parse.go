@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"chatgate/internal/endpoint"
 )
 
 func parsePort(text string) (int, error) {
@@ -83,18 +85,14 @@ func isLetterOrDigit(c byte) bool {
 // parseEndpoint accepts the address of a service: https, or in Development http
 // on loopback. No trailing slash is kept.
 func (r *reader) parseEndpoint(text string) (string, error) {
-	address, err := url.Parse(text)
-	switch {
-	case err != nil || address.Opaque != "" || !isHostName(address.Hostname()):
-		return "", errors.New("is not an address; write https://host/path")
-	case address.User != nil || strings.ContainsAny(text, "?#"):
-		return "", errors.New("holds more than https://host/path; leave user, query and fragment out")
-	case address.Scheme == "https":
-	case address.Scheme == "http" && r.development && isLoopback(address.Hostname()):
-	default:
+	address, err := endpoint.Parse(text)
+	if errors.Is(err, endpoint.ErrInsecure) || err == nil && address.Scheme != "https" && !r.development {
 		return "", errors.New("must begin with https:// (http only in Development, on loopback)")
 	}
-	return strings.TrimRight(text, "/"), nil
+	if err != nil {
+		return "", err
+	}
+	return address.String(), nil
 }
 
 // parseAccount accepts the address of a service that is called with the managed
@@ -104,7 +102,7 @@ func (r *reader) parseAccount(text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !strings.HasPrefix(strings.ToLower(uri), "https://") {
+	if !strings.HasPrefix(uri, "https://") {
 		return "", errors.New("must begin with https://, because the identity's tokens are sent over https only")
 	}
 	return uri, nil
@@ -120,10 +118,6 @@ func (r *reader) parseVault(text string) (string, error) {
 		return "", errors.New("is more than the vault's address; write https://<name>.vault.azure.net")
 	}
 	return uri, nil
-}
-
-func isLoopback(host string) bool {
-	return host == "localhost" || host == "127.0.0.1" || host == "::1"
 }
 
 // parseWebChatURL accepts an https address, or a path on the app's own host.

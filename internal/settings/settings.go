@@ -147,6 +147,7 @@ func load(environ []string) (Settings, *reader, error) {
 	s.Store = loadStore(r)
 	s.Assistants = loadAssistants(r)
 	s.KeyVaultURI = loadVault(r, s)
+	checkOrder(r, s)
 	if err := r.invalid(); err != nil {
 		return Settings{}, r, err
 	}

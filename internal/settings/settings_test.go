@@ -227,6 +227,44 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+// One rule for all addresses, which is internal/endpoint's; http is for
+// Development only.
+func TestHTTPIsForLoopbackInDevelopment(t *testing.T) {
+	for address, ok := range map[string]bool{
+		"http://127.0.0.1:1/v3/directline":                      true,
+		"http://127.0.0.2:1/v3/directline":                      true,
+		"http://LOCALHOST/v3/directline":                        true,
+		"http://[::1]:1/v3/directline":                          true,
+		"http://directline.example/v3/directline":               false,
+		"http://localhost.evil.example/v3/directline":           false,
+		"https://Europe.Directline.example/v3/directline/":      true,
+		"https://rita@directline.example/v3/directline":         false,
+		"https://directline.example/v3/directline?":             false,
+		"https://directline.example/v3/directline#":             false,
+		"directline.example/v3/directline":                      false,
+		"wss://directline.example/v3/directline":                false,
+		"https://direct;line.example/v3/directline":             false,
+		"https://xn--direct-line.example:8443/v3/directline///": true,
+	} {
+		for _, development := range []bool{true, false} {
+			environ := production("Assistants__bankx__DirectLineEndpoint=" + address)
+			if development {
+				environ = append(environ, "AZURE_FUNCTIONS_ENVIRONMENT=Development")
+			}
+			got, err := settings.Load(environ)
+			if want := ok && (development || strings.HasPrefix(address, "https")); (err == nil) != want {
+				t.Errorf("%s, Development %t: %v", address, development, err)
+			}
+			if strings.HasPrefix(address, "http://") && err != nil && !strings.Contains(err.Error(), "DirectLineEndpoint must begin with https:// (http only in Development, on loopback)") {
+				t.Errorf("%s: %v", address, err)
+			}
+			if err == nil && got.Assistants[0].DirectLineEndpoint != strings.ToLower(strings.TrimRight(address, "/")) {
+				t.Errorf("%s is read as %s", address, got.Assistants[0].DirectLineEndpoint)
+			}
+		}
+	}
+}
+
 func TestMissingSettingsAreNamed(t *testing.T) {
 	_, err := settings.Load(nil)
 	for _, want := range []string{"KEY_VAULT_URI", "ConversationStore__tableServiceUri", "Assistants__<id>__DirectLineSecretName"} {

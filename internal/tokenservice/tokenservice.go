@@ -148,7 +148,7 @@ func (c *Client) Poll(ctx context.Context, request login.PollRequest) (login.Out
 // Refresh asks for the token again: the service refreshes it by itself.
 func (c *Client) Refresh(ctx context.Context, request login.RefreshRequest) (login.Outcome, error) {
 	outcome, err := c.token(ctx, request.Binding, request.Connection, string(request.Refresh), "")
-	if err == nil && outcome.Decision != login.Granted {
+	if err == nil && outcome.Decision != login.DecisionApproved {
 		return login.Outcome{}, fmt.Errorf("the service has no token any more: %w", login.ErrLoginAgain)
 	}
 	return outcome, err
@@ -169,13 +169,13 @@ func (c *Client) token(ctx context.Context, binding login.Binding, connection, c
 	}
 	err = c.call(ctx, http.MethodGet, "/api/usertoken/GetToken", query, &answer)
 	if outbound.HasStatus(err, http.StatusNotFound) || err == nil && answer.Token == "" {
-		return login.Outcome{Decision: login.Waiting}, nil
+		return login.Outcome{Decision: login.DecisionPending}, nil
 	}
 	if err != nil {
 		return login.Outcome{}, fmt.Errorf("asking for the user's token: %w", login.Refusal(err))
 	}
 	return login.Outcome{
-		Decision: login.Granted, Token: secretly.Bytes(answer.Token), Refresh: secretly.Bytes(channel), ExpiresIn: c.left(answer.Expiration),
+		Decision: login.DecisionApproved, Token: secretly.Bytes(answer.Token), Refresh: secretly.Bytes(channel), ExpiresIn: c.left(answer.Expiration),
 	}, nil
 }
 

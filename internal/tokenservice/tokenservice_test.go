@@ -157,26 +157,26 @@ func TestPoll(t *testing.T) {
 		want      login.Decision
 		expiresIn time.Duration
 	}{
-		"no token yet":              {404, ``, login.Waiting, 0},
-		"an error that says so":     {404, `{"error":{"code":"NotFound"}}`, login.Waiting, 0},
-		"an empty one":              {200, `{"connectionName":"bank"}`, login.Waiting, 0},
-		"nothing":                   {204, ``, login.Waiting, 0},
-		"a token":                   {200, `{"token":"t-1","expiration":"2026-03-01T11:00:00.0000000Z"}`, login.Granted, time.Hour},
-		"one that tells no seconds": {200, `{"token":"t-1","expiration":"2026-03-01T10:30Z"}`, login.Granted, 30 * time.Minute},
-		"one of another time zone":  {200, `{"token":"t-1","expiration":"2026-03-01T12:00:00+01:00"}`, login.Granted, time.Hour},
-		"one that has expired":      {200, `{"token":"t-1","expiration":"2026-03-01T09:00:00Z"}`, login.Granted, time.Second},
-		"one that tells no expiry":  {200, `{"token":"t-1"}`, login.Granted, 0},
-		"one whose expiry is null":  {200, `{"token":"t-1","expiration":null}`, login.Granted, 0},
-		"one whose expiry is odd":   {200, `{"token":"t-1","expiration":"soon"}`, login.Granted, 0},
+		"no token yet":              {404, ``, login.DecisionPending, 0},
+		"an error that says so":     {404, `{"error":{"code":"NotFound"}}`, login.DecisionPending, 0},
+		"an empty one":              {200, `{"connectionName":"bank"}`, login.DecisionPending, 0},
+		"nothing":                   {204, ``, login.DecisionPending, 0},
+		"a token":                   {200, `{"token":"t-1","expiration":"2026-03-01T11:00:00.0000000Z"}`, login.DecisionApproved, time.Hour},
+		"one that tells no seconds": {200, `{"token":"t-1","expiration":"2026-03-01T10:30Z"}`, login.DecisionApproved, 30 * time.Minute},
+		"one of another time zone":  {200, `{"token":"t-1","expiration":"2026-03-01T12:00:00+01:00"}`, login.DecisionApproved, time.Hour},
+		"one that has expired":      {200, `{"token":"t-1","expiration":"2026-03-01T09:00:00Z"}`, login.DecisionApproved, time.Second},
+		"one that tells no expiry":  {200, `{"token":"t-1"}`, login.DecisionApproved, 0},
+		"one whose expiry is null":  {200, `{"token":"t-1","expiration":null}`, login.DecisionApproved, 0},
+		"one whose expiry is odd":   {200, `{"token":"t-1","expiration":"soon"}`, login.DecisionApproved, 0},
 		"one whose expiry is .NET's": {200, `{"token":"t-1","expiration":"0001-01-01T00:00:00Z"}`,
-			login.Granted, 0},
+			login.DecisionApproved, 0},
 	} {
 		s, client := start(t, test.status, test.body)
 		outcome, err := client.Poll(t.Context(), poll())
 		if err != nil || outcome.Decision != test.want || outcome.ExpiresIn != test.expiresIn {
 			t.Errorf("%s: %+v, %v", name, outcome, err)
 		}
-		if test.want == login.Granted && string(outcome.Token) != "t-1" {
+		if test.want == login.DecisionApproved && string(outcome.Token) != "t-1" {
 			t.Errorf("%s: token %q", name, []byte(outcome.Token))
 		}
 		want := url.Values{"userId": {"dl_ada"}, "connectionName": {"bank"}, "channelId": {"directline"}}
@@ -362,7 +362,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		s.body, s.calls = body, nil
 		outcome, err := client.Poll(t.Context(), poll())
-		if err == nil && (outcome.Decision == login.Undecided || outcome.ExpiresIn < 0 || (outcome.Decision == login.Granted) != (len(outcome.Token) > 0)) {
+		if err == nil && (outcome.Decision == login.DecisionNone || outcome.ExpiresIn < 0 || (outcome.Decision == login.DecisionApproved) != (len(outcome.Token) > 0)) {
 			t.Errorf("%q gives %+v", body, outcome)
 		}
 		begun, err := client.Start(t.Context(), login.StartRequest{Binding: ada()})

@@ -42,13 +42,22 @@ type Archive interface {
 	// [ErrNoConversation].
 	Conversation(ctx context.Context, assistant, key string) (Conversation, error)
 
-	// Excerpt returns a conversation's records in the order of their row keys,
-	// after the Next of an earlier excerpt, or from the first where that is
-	// empty; no other text leads out of the conversation, and [RowTime] tells
-	// whether one can be a Next. It holds at most limit of them, at least 1, and
-	// of these no more than have maxBytes of activities together, but always one.
-	// A conversation that does not exist has no records.
-	Excerpt(ctx context.Context, assistant, key, after string, limit, maxBytes int) (Excerpt, error)
+	// Excerpt returns a part of a conversation's records, in the order of their
+	// row keys. A conversation that does not exist has no records.
+	Excerpt(ctx context.Context, assistant, key string, part Part) (Excerpt, error)
+}
+
+// Part says which part of a conversation to read.
+type Part struct {
+	// After is the Next of the excerpt before, or empty: from the first record.
+	// No other text leads out of the conversation, and [RowTime] tells whether
+	// one can be a Next.
+	After string
+	// Limit is how many records to read at most; less than 1 counts as 1.
+	Limit int
+	// MaxBytes is how many bytes of activities these have together at most. One
+	// is read whatever its size.
+	MaxBytes int
 }
 
 // Listed is a conversation in the list, as of the day that counts.

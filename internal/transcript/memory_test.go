@@ -3,7 +3,6 @@ package transcript
 import (
 	"context"
 	"errors"
-	"iter"
 	"slices"
 	"sync"
 	"testing"
@@ -37,20 +36,6 @@ func (m *memory) Put(_ context.Context, records []Record) (refused []Refusal, er
 		m.records = append(m.records, record)
 	}
 	return refused, nil
-}
-
-func (m *memory) Activities(context.Context, string, string) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
-		for _, record := range m.records {
-			if !yield(record, nil) {
-				return
-			}
-		}
-	}
-}
-
-func (m *memory) Conversations(context.Context, string) iter.Seq2[Conversation, error] {
-	return func(func(Conversation, error) bool) {}
 }
 
 // recordAll records messages for the single assistant bankx.

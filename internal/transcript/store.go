@@ -5,9 +5,10 @@ import (
 	"iter"
 )
 
-// Store keeps transcripts. Its implementations live in packages tablestore
-// (Azure Tables and Cosmos DB for Table) and filestore (one machine), and are
-// held to the same behaviour by package storetest. A Store is used by several
+// Store keeps what a [Recorder] makes of activities. Its implementations live in
+// packages tablestore (Azure Tables and Cosmos DB for Table) and filestore (one
+// machine). They are an [Archive], an [Eraser] and [Contents] too, and are held
+// to the same behaviour by package storetest. A Store is used by several
 // goroutines, and its tables by several processes, at once.
 type Store interface {
 	// Put stores records and brings the index of conversations up to date. It
@@ -20,7 +21,11 @@ type Store interface {
 	// the caller puts all of them again. One partition's failure does not keep
 	// the others from being stored.
 	Put(ctx context.Context, records []Record) (refused []Refusal, err error)
+}
 
+// Contents are all that a [Store] holds, for those who look at a store itself:
+// the local pages, and tests. What they cost grows with what there is.
+type Contents interface {
 	// Activities yields a conversation's records in the order of their row
 	// keys. It stops after the first error. A conversation that does not exist
 	// has no records.

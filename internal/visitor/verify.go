@@ -28,16 +28,9 @@ var errKeyUnavailable = errors.New("the visitor key cannot be had")
 
 // Verify returns the user id in a visitor token that this service signed for
 // assistant and that has not expired. Of any other token it says no more than
-// that it is none.
-func (s *Signer) Verify(ctx context.Context, assistant string, token redacted.Text) (userID string, ok bool) {
-	userID, verdict := s.Judge(ctx, assistant, token)
-	return userID, verdict == Valid
-}
-
-// Judge is Verify for callers to whom it matters whether a token is refused or
-// only cannot be checked before ctx ends. The user id is empty unless the token
-// is [Valid].
-func (s *Signer) Judge(ctx context.Context, assistant string, token redacted.Text) (userID string, verdict Verdict) {
+// whether it is refused or only cannot be checked before ctx ends. The user id is
+// empty unless the token is [Valid].
+func (s *Signer) Verify(ctx context.Context, assistant string, token redacted.Text) (userID string, verdict Verdict) {
 	text := token.Reveal()
 	if text == "" || len(text) > maxToken {
 		return "", Invalid
@@ -60,9 +53,9 @@ func (s *Signer) Judge(ctx context.Context, assistant string, token redacted.Tex
 	return said.Subject, Valid
 }
 
-// keyOf finds the key that a token names. The current version is asked for
-// first: it is the usual one, and asking for it by name would use up the read
-// that strange versions have to share.
+// keyOf finds the key that a token names. The current version is had first, so
+// that it is known: reading it by its id would take a turn of those that are not.
+// Whether it is still in force, Version says.
 func (s *Signer) keyOf(ctx context.Context) jwt.Keyfunc {
 	return func(token *jwt.Token) (any, error) {
 		version, isText := token.Header["kid"].(string)
@@ -70,7 +63,7 @@ func (s *Signer) keyOf(ctx context.Context) jwt.Keyfunc {
 			return nil, errKeyID
 		}
 		secret, err := s.keys.Get(ctx, s.keyName)
-		if err == nil && secret.Version != version {
+		if err == nil || errors.Is(err, secrets.ErrNotFound) {
 			secret, err = s.keys.Version(ctx, s.keyName, version)
 		}
 		switch {

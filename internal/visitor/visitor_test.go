@@ -139,19 +139,19 @@ func TestATokenIsGoodFor30DaysAtItsAssistant(t *testing.T) {
 	for _, test := range []struct {
 		after     time.Duration
 		assistant string
-		ok        bool
+		want      visitor.Verdict
 	}{
-		{0, "bankx", true},
-		{30*24*time.Hour - time.Second, "bankx", true},
-		{30 * 24 * time.Hour, "bankx", false},
-		{0, "banky", false},
-		{0, "bank", false},
-		{0, "", false},
+		{0, "bankx", visitor.Valid},
+		{30*24*time.Hour - time.Second, "bankx", visitor.Valid},
+		{30 * 24 * time.Hour, "bankx", visitor.Invalid},
+		{0, "banky", visitor.Invalid},
+		{0, "bank", visitor.Invalid},
+		{0, "", visitor.Invalid},
 	} {
 		clock.now = issued.Add(test.after)
-		got, ok := signer.Verify(t.Context(), test.assistant, token)
-		if ok != test.ok || ok && got != userID {
-			t.Errorf("after %v at %q: Verify = %q, %v; want %v", test.after, test.assistant, got, ok, test.ok)
+		got, verdict := signer.Verify(t.Context(), test.assistant, token)
+		if verdict != test.want || verdict == visitor.Valid && got != userID {
+			t.Errorf("after %v at %q: Verify = %q, %v; want %v", test.after, test.assistant, got, verdict, test.want)
 		}
 	}
 }
@@ -165,11 +165,11 @@ func TestTokensSurviveARotationOfTheKey(t *testing.T) {
 	vault.latest = v2
 	vault.mu.Unlock()
 	after := newSigner(t, vault, clock)
-	if got, ok := after.Verify(t.Context(), "bankx", old); !ok || got != userID {
-		t.Errorf("an instance with the new key says %q, %v of a token with the old one", got, ok)
+	if got, verdict := after.Verify(t.Context(), "bankx", old); verdict != visitor.Valid || got != userID {
+		t.Errorf("an instance with the new key says %q, %v of a token with the old one", got, verdict)
 	}
-	if got, ok := before.Verify(t.Context(), "bankx", sign(t, after)); !ok || got != userID {
-		t.Errorf("an instance with the old key says %q, %v of a token with the new one", got, ok)
+	if got, verdict := before.Verify(t.Context(), "bankx", sign(t, after)); verdict != visitor.Valid || got != userID {
+		t.Errorf("an instance with the old key says %q, %v of a token with the new one", got, verdict)
 	}
 }
 
@@ -206,7 +206,7 @@ func TestWhatIsRefused(t *testing.T) {
 	hs256 := func(header, claims map[string]any) string {
 		return forge(t, jwt.SigningMethodHS256, key("2"), header, claims)
 	}
-	if _, ok := signer.Verify(t.Context(), "bankx", redacted.New(hs256(kid, claims()))); !ok {
+	if _, verdict := signer.Verify(t.Context(), "bankx", redacted.New(hs256(kid, claims()))); verdict != visitor.Valid {
 		t.Fatal("the claims that the cases below spoil are refused themselves, so this test shows nothing")
 	}
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -253,8 +253,8 @@ func TestWhatIsRefused(t *testing.T) {
 		"a space behind":            good + " ",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got, ok := signer.Verify(t.Context(), "bankx", redacted.New(token)); ok || got != "" {
-				t.Errorf("Verify = %q, %v", got, ok)
+			if got, verdict := signer.Verify(t.Context(), "bankx", redacted.New(token)); verdict != visitor.Invalid || got != "" {
+				t.Errorf("Verify = %q, %v", got, verdict)
 			}
 		})
 	}
@@ -266,8 +266,8 @@ func TestWhatIsRefused(t *testing.T) {
 func TestAKeyIDThatIsNoVersionCausesNoRead(t *testing.T) {
 	clock, vault := newClock(), twoKeys()
 	token := forge(t, jwt.SigningMethodHS256, key("2"), map[string]any{"kid": "x"}, map[string]any{"iss": "chatgate"})
-	if _, ok := newSigner(t, vault, clock).Verify(t.Context(), "bankx", redacted.New(token)); ok || vault.reads != 0 {
-		t.Errorf("Verify = %v after %d reads", ok, vault.reads)
+	if _, verdict := newSigner(t, vault, clock).Verify(t.Context(), "bankx", redacted.New(token)); verdict != visitor.Invalid || vault.reads != 0 {
+		t.Errorf("Verify = %v after %d reads", verdict, vault.reads)
 	}
 }
 
@@ -278,7 +278,7 @@ func TestAnotherSpellingOfASignatureIsRefused(t *testing.T) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	last := strings.IndexByte(alphabet, good[len(good)-1])
 	spelt := good[:len(good)-1] + string(alphabet[last|1])
-	if _, ok := signer.Verify(t.Context(), "bankx", redacted.New(spelt)); ok || spelt == good {
+	if _, verdict := signer.Verify(t.Context(), "bankx", redacted.New(spelt)); verdict != visitor.Invalid || spelt == good {
 		t.Errorf("two tokens with one signature are accepted")
 	}
 }
@@ -310,8 +310,8 @@ func TestKeysInEveryUsualEncoding(t *testing.T) {
 			if err != nil && test.value != "" && strings.Contains(err.Error(), test.value) {
 				t.Error("the error shows the key")
 			}
-			if _, ok := signer.Verify(t.Context(), "bankx", token); ok != test.ok {
-				t.Errorf("Verify = %v, want %v", ok, test.ok)
+			if _, verdict := signer.Verify(t.Context(), "bankx", token); (verdict == visitor.Valid) != test.ok {
+				t.Errorf("Verify = %v, want valid = %v", verdict, test.ok)
 			}
 		})
 	}
@@ -322,7 +322,7 @@ func TestAllSpellingsOfAKeyAreOneKey(t *testing.T) {
 	clock := newClock()
 	standard := newSigner(t, &vault{keys: map[string]string{v1: base64.StdEncoding.EncodeToString(raw)}, latest: v1}, clock)
 	other := newSigner(t, &vault{keys: map[string]string{v1: base64.RawURLEncoding.EncodeToString(raw)}, latest: v1}, clock)
-	if _, ok := other.Verify(t.Context(), "bankx", sign(t, standard)); !ok {
+	if _, verdict := other.Verify(t.Context(), "bankx", sign(t, standard)); verdict != visitor.Valid {
 		t.Error("the same key in another alphabet does not verify")
 	}
 }
@@ -333,8 +333,8 @@ func TestWithoutTheKeyNothingIsSignedOrBelieved(t *testing.T) {
 	away := twoKeys()
 	away.err = errors.New("the vault is away")
 	signer := newSigner(t, away, clock)
-	if _, ok := signer.Verify(t.Context(), "bankx", token); ok {
-		t.Error("a token was believed without the key")
+	if _, verdict := signer.Verify(t.Context(), "bankx", token); verdict != visitor.Undetermined {
+		t.Errorf("without the key a token is %v, want undetermined", verdict)
 	}
 	if token, err := signer.Sign(t.Context(), "bankx", userID); err == nil || !token.IsEmpty() {
 		t.Errorf("Sign = %v, %v", token, err)
@@ -358,9 +358,10 @@ func FuzzVerify(f *testing.F) {
 	f.Add("eyJhbGciOiJub25lIn0.e30.")
 	f.Add(strings.Replace(good, ".", "..", 1))
 	f.Fuzz(func(t *testing.T, token string) {
-		got, ok := signer.Verify(t.Context(), "bankx", redacted.New(token))
+		got, verdict := signer.Verify(t.Context(), "bankx", redacted.New(token))
+		ok := verdict == visitor.Valid
 		if ok && (token != good || got != userID) || !ok && got != "" {
-			t.Errorf("Verify(%q) = %q, %v", token, got, ok)
+			t.Errorf("Verify(%q) = %q, %v", token, got, verdict)
 		}
 	})
 }
@@ -376,7 +377,7 @@ func BenchmarkVerify(b *testing.B) {
 	signer := newSigner(b, twoKeys(), newClock())
 	token := sign(b, signer)
 	for b.Loop() {
-		if _, ok := signer.Verify(b.Context(), "bankx", token); !ok {
+		if _, verdict := signer.Verify(b.Context(), "bankx", token); verdict != visitor.Valid {
 			b.Fatal("refused")
 		}
 	}

@@ -2,6 +2,8 @@
  * Days and times, in the reader's own time zone.
  */
 
+const DAY_MS = 86_400_000;
+
 /** English, as the page's words are, in the reader's own variety of it. */
 export function pageLocale(languages) {
   return languages.find((language) => /^en\b/i.test(language)) ?? 'en-GB';
@@ -33,7 +35,7 @@ export function createDates({ locale = 'en-GB', timeZone, now = Date.now } = {})
       if (!date) return 'Without a date';
       const wanted = dayOf(date);
       if (wanted === dayOf(now())) return 'Today';
-      if (wanted === dayOf(now() - 86_400_000)) return 'Yesterday';
+      if (wanted === dayOf(now() - DAY_MS)) return 'Yesterday';
       return wanted.slice(0, 4) === dayOf(now()).slice(0, 4) ? day.format(date) : dayOfYear.format(date);
     },
 
@@ -57,11 +59,27 @@ export function parseDate(text) {
  * The instants that a choice of days means: from the beginning of the first up
  * to, not including, the beginning of the day after the last. Empty is open.
  *
+ * The end is that of the day in UTC: of each such day the server counts the last
+ * activity of a conversation only, so that a span which ended within it would
+ * leave out who wrote before its end and once more after it.
+ *
  * @param {string} first as a date field has it, YYYY-MM-DD
  * @param {string} last
  */
 export function spanOf(first, last) {
-  return { from: startOfDay(first, 0)?.toISOString(), to: startOfDay(last, 1)?.toISOString() };
+  const end = startOfDay(last, 1);
+  return { from: startOfDay(first, 0)?.toISOString(), to: end && new Date(Math.ceil(end / DAY_MS) * DAY_MS).toISOString() };
+}
+
+/**
+ * Whether a choice of days up to this one lets in some of the day after it, for
+ * the reader's day and that of UTC are not the same.
+ *
+ * @param {string} last
+ */
+export function reachesFurther(last) {
+  const end = startOfDay(last, 1);
+  return end !== undefined && end % DAY_MS !== 0;
 }
 
 // By the calendar, not by 24 hours: days on which clocks change have 23 or 25.

@@ -1,4 +1,4 @@
-import { parseDate, spanOf } from './dates.js';
+import { parseDate, reachesFurther, spanOf } from './dates.js';
 import { h, icon, isolated } from './dom.js';
 import { appendPage, groupByDay, matches, nameOf } from './listing.js';
 import { formatRoute } from './router.js';
@@ -21,6 +21,7 @@ export class ListView {
   #first;
   #last;
   #days;
+  #note;
   #status;
   #foot;
 
@@ -137,6 +138,7 @@ export class ListView {
     this.#days.replaceChildren(...days.map((day) => this.#dayElement(day)));
     if (found.length === 0) this.#days.replaceChildren(this.#emptyElement());
     this.#status.textContent = this.#summary(query, found.length);
+    this.#note.hidden = !reachesFurther(this.#last.value);
     this.#foot.replaceChildren(...(this.#cursor ? [h('button', { type: 'button', class: 'button', click: () => this.#loadMore() }, 'Load more')] : []));
   }
 
@@ -195,6 +197,7 @@ export class ListView {
     this.#first = h('input', { type: 'date', id: 'first-day', change: reload });
     this.#last = h('input', { type: 'date', id: 'last-day', change: reload });
     this.#status = h('p', { class: 'count', role: 'status' });
+    this.#note = h('p', { class: 'note', hidden: true }, 'Days end at midnight UTC: some of the day after are shown too.');
     this.#days = h('div', { class: 'days', keydown: (event) => this.#onKey(event) });
     this.#foot = h('div', { class: 'foot' });
     element.append(
@@ -205,6 +208,7 @@ export class ListView {
         h('div', { class: 'search' }, h('label', { for: 'search', class: 'unseen' }, 'Search loaded conversations'), icon('search'), this.#search),
         h('div', { class: 'span' }, h('label', {}, 'From', this.#first), h('label', {}, 'To', this.#last))
       ),
+      this.#note,
       this.#status,
       h('nav', { class: 'scroll', 'aria-labelledby': 'list-title' }, this.#days, this.#foot)
     );

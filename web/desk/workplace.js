@@ -19,6 +19,7 @@ export class Workplace {
   #route = { view: 'list' };
   #returnTo;
   #onError;
+  #mayRead;
   #mayErase;
 
   /**
@@ -33,6 +34,7 @@ export class Workplace {
     this.#api = api;
     this.#assistants = assistants;
     this.#onError = onError;
+    this.#mayRead = roles.includes('Desk.Read');
     this.#mayErase = roles.includes('Desk.Erase');
     const onErase = (kind, about) => this.#erase(kind, about);
     this.#list = new ListView({ element: byId('list'), api, dates, onError });
@@ -52,7 +54,8 @@ export class Workplace {
     const wanted = parseRoute(location.hash);
     // Of one assistant there is nothing to choose.
     if (!wanted.assistant) return location.replace(formatRoute({ view: 'list', assistant: this.#assistants[0] }));
-    if (wanted.view === 'audit' && !this.#mayErase) return location.replace(formatRoute({ ...wanted, view: 'list' }));
+    const permitted = this.#permitted(wanted.view);
+    if (permitted !== wanted.view) return location.replace(formatRoute({ view: permitted, assistant: wanted.assistant }));
     this.#route = wanted;
     document.body.dataset.view = wanted.view;
     document.title = `${{ list: wanted.assistant, conversation: 'Conversation', audit: 'Audit trail' }[wanted.view]} · ${TITLE}`;
@@ -60,6 +63,13 @@ export class Workplace {
     if (wanted.view === 'audit') this.#audit.open(wanted.assistant);
     else this.#showConversations(wanted, before);
     this.#moveFocus(wanted, before);
+  }
+
+  // The audit is for who may erase, which is not to say that they may read. Who may
+  // neither gets the list, and is told there what is missing.
+  #permitted(view) {
+    if (view === 'audit') return this.#mayErase ? 'audit' : 'list';
+    return this.#mayErase && !this.#mayRead ? 'audit' : view;
   }
 
   #showConversations(wanted, before) {
@@ -88,7 +98,7 @@ export class Workplace {
 
   #showPlaces({ assistant, view }) {
     const place = (words, target) => h('a', { href: formatRoute({ view: target, assistant }), 'aria-current': (view === 'audit') === (target === 'audit') && 'page' }, words);
-    byId('places').replaceChildren(...(this.#mayErase ? [place('Conversations', 'list'), place('Audit trail', 'audit')] : []));
+    byId('places').replaceChildren(...(this.#mayErase && this.#mayRead ? [place('Conversations', 'list'), place('Audit trail', 'audit')] : []));
     const chooser = byId('assistant');
     if (chooser) chooser.value = assistant;
   }

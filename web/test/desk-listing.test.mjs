@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 
 import { createDates, pageLocale, parseDate, spanOf } from '../desk/dates.js';
@@ -76,12 +77,26 @@ test('what is no date is none', () => {
 });
 
 test('a span of days ends where the day after begins', () => {
-  const { from, to } = spanOf('2026-11-20', '2026-11-20');
+  const { from } = spanOf('2026-11-20', '2026-11-20');
   assert.equal(new Date(from).getTime(), new Date(2026, 10, 20).getTime());
-  assert.equal(new Date(to).getTime(), new Date(2026, 10, 21).getTime());
   assert.deepEqual(spanOf('', ''), { from: undefined, to: undefined });
   assert.deepEqual(spanOf('x', undefined), { from: undefined, to: undefined });
-  assert.equal(spanOf('', '2026-12-31').to, new Date(2027, 0, 1).toISOString());
+});
+
+// The server counts a conversation by its last activity of each day in UTC.
+test('a span ends with a day of UTC, and says when it reaches further', () => {
+  const script = `
+    import { reachesFurther, spanOf } from './web/desk/dates.js';
+    console.log(spanOf('', '2026-12-31').to, reachesFurther('2026-12-31'), reachesFurther(''));
+  `;
+  for (const [TZ, want] of [
+    ['UTC', '2027-01-01T00:00:00.000Z false false'],
+    ['America/Los_Angeles', '2027-01-02T00:00:00.000Z true false'],
+    ['Europe/Vienna', '2027-01-01T00:00:00.000Z true false']
+  ]) {
+    const options = { env: { ...process.env, TZ }, cwd: new URL('../..', import.meta.url), encoding: 'utf8' };
+    assert.equal(execFileSync(process.execPath, ['--input-type=module', '-e', script], options).trim(), want, TZ);
+  }
 });
 
 test('the words are English, so are the dates', () => {

@@ -63,9 +63,10 @@ export class ChatgateLogin {
   /**
    * Calls the client's system for the user. `session` is {conversationId, token},
    * and gets a new token where the old one had expired. `path` is relative to the
-   * assistant's BackendUrl; a body must be a text or bytes, so that it can be sent
-   * again. Throws a ChatgateError with code login_again where the user must log in
-   * again.
+   * assistant's BackendUrl. What users have typed goes into it by encodeURIComponent
+   * only: `accounts/${encodeURIComponent(typed)}`. A body must be a text or bytes, so
+   * that it can be sent again. Throws a ChatgateError with code login_again where the
+   * user must log in again.
    */
   async call(session, path, init = {}) {
     const used = session.token;
@@ -95,9 +96,26 @@ export class ChatgateLogin {
     const headers = new Headers(init.headers);
     headers.set('X-Login-Token', token);
     headers.set('X-Conversation-Id', conversationId);
-    const response = await this.#send(`backend/${this.assistant}/${path}`, { ...init, headers });
+    const response = await this.#send(this.#inside(path), { ...init, headers });
     if (!response.headers.has('X-Backend-Status')) throw await refusal(response);
     return response;
+  }
+
+  /**
+   * Where a path is sent to. It must have no dot segments: Chatgate refuses them, but
+   * would not see any, since fetch resolves `..` and `%2e%2e` before it sends, and so
+   * would call other addresses of Chatgate with the bot's token. encodeURIComponent
+   * leaves dots as they are.
+   */
+  #inside(path) {
+    const base = `backend/${this.assistant}/`;
+    const { pathname } = new URL(`${this.url}/api/${base}${path}`);
+    const [plain] = path.replace(/[\0- ]/g, '').split(/[?#]/); // fetch drops some of these
+    const dots = plain.split(/[\\/]/).some((segment) => /^(\.|%2e){1,2}$/i.test(segment));
+    if (dots || !pathname.startsWith(new URL(`${this.url}/api/${base}`).pathname)) {
+      throw new TypeError('the path of a call must stay under the back end, without the segments . and ..');
+    }
+    return base + path;
   }
 
   async #login(call, body) {

@@ -23,12 +23,13 @@ export async function sessionId({ domain, token }) {
 /**
  * The link behind a card's sign-in button. Open it in the same browser, by a click:
  * window.open(link, '_blank', 'noopener').
+ *
+ * The session's id is appended as Web Chat does, with its & and = encoded: it becomes
+ * a part of the link's last parameter, where the sign-in page looks for it.
  */
-export function signInLink(button, session) {
-  const link = new URL(button.value);
-  if (!['https:', 'http:'].includes(link.protocol)) throw new Error('a sign-in link must be of the web');
-  if (session) link.searchParams.append('code_challenge', session);
-  return link.href;
+export function signInLink({ value }, session) {
+  if (!['https:', 'http:'].includes(new URL(value).protocol)) throw new Error('a sign-in link must be of the web');
+  return session ? value + encodeURIComponent(`&code_challenge=${session}`) : value;
 }
 
 /** The sign-in buttons of an activity: those of OAuth cards and of sign-in cards. */

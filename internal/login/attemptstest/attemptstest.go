@@ -54,7 +54,7 @@ func newKey(t *testing.T) login.Key {
 func full() login.Row {
 	at := time.Date(2026, 11, 21, 12, 0, 0, 123456700, time.UTC)
 	return login.Row{
-		State: login.Waits, Attempt: strings.Repeat("0f", 32), ExpiresAt: at, Interval: 7 * time.Second,
+		State: login.StatePending, Attempt: strings.Repeat("0f", 32), ExpiresAt: at, Interval: 7 * time.Second,
 		NotBefore: at.Add(time.Second), CoolDownUntil: at.Add(time.Minute),
 		Starts: []time.Time{at.Add(-time.Minute), at},
 	}
@@ -93,8 +93,8 @@ func everyColumn(t *testing.T, open Open) {
 	if got := wantRow(t, store, key, full()); got != etag {
 		t.Errorf("Load's etag %q is not Save's %q", got, etag)
 	}
-	save(t, store, key, login.Row{State: login.Failed}, etag)
-	wantRow(t, store, key, login.Row{State: login.Failed})
+	save(t, store, key, login.Row{State: login.StateFailed}, etag)
+	wantRow(t, store, key, login.Row{State: login.StateFailed})
 }
 
 func firstOnce(t *testing.T, open Open) {
@@ -110,7 +110,7 @@ func newestOnly(t *testing.T, open Open) {
 	store, key := open(t), newKey(t)
 	old := save(t, store, key, full(), "")
 	changed := full()
-	changed.State = login.Redeemed
+	changed.State = login.StateRedeemed
 	save(t, store, key, changed, old)
 	if _, err := store.Save(t.Context(), key, full(), old); !errors.Is(err, login.ErrConflict) {
 		t.Errorf("err = %v", err)
@@ -131,7 +131,7 @@ func oneWinner(t *testing.T, open Open) {
 		store := open(t)
 		group.Go(func() {
 			row := full()
-			row.State = login.Redeemed
+			row.State = login.StateRedeemed
 			written, err := store.Save(t.Context(), key, row, etag)
 			if err == nil {
 				won <- written
@@ -176,6 +176,6 @@ func shared(t *testing.T, open Open) {
 	if got := wantRow(t, other, key, full()); got != etag {
 		t.Errorf("etag = %q, want %q", got, etag)
 	}
-	save(t, other, key, login.Row{State: login.Over}, etag)
-	wantRow(t, one, key, login.Row{State: login.Over})
+	save(t, other, key, login.Row{State: login.StateExpired}, etag)
+	wantRow(t, one, key, login.Row{State: login.StateExpired})
 }

@@ -41,7 +41,7 @@ func cutoff() time.Time {
 // past is a row whose every time is before the cutoff.
 func past() login.Row {
 	at := cutoff().Add(-time.Hour)
-	return login.Row{State: login.Over, Attempt: "0f", ExpiresAt: at, Interval: time.Second, NotBefore: at, CoolDownUntil: at, Starts: []time.Time{at, at}}
+	return login.Row{State: login.StateExpired, Attempt: "0f", ExpiresAt: at, Interval: time.Second, NotBefore: at, CoolDownUntil: at, Starts: []time.Time{at, at}}
 }
 
 func purge(t *testing.T, store login.Purger, assistant string, limit, want int) {

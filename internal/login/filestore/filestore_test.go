@@ -41,7 +41,7 @@ func TestADamagedRowIsAnError(t *testing.T) {
 	for _, damage := range []string{"", "{", "[]", "{}"} {
 		path := filepath.Join(t.TempDir(), "store.db")
 		store, key := open(t, path), login.Key{Partition: "bankx", Row: "c.1"}
-		if _, err := store.Save(t.Context(), key, login.Row{State: login.Waits}, ""); err != nil {
+		if _, err := store.Save(t.Context(), key, login.Row{State: login.StatePending}, ""); err != nil {
 			t.Fatal(err)
 		}
 		overwrite(t, path, "bankx/c.1", damage)

@@ -24,7 +24,7 @@ func (approving) Start(context.Context, login.StartRequest) (login.Begun, error)
 }
 
 func (approving) Poll(context.Context, login.PollRequest) (login.Outcome, error) {
-	return login.Outcome{Decision: login.Granted, Token: secretly.Bytes("token")}, nil
+	return login.Outcome{Decision: login.DecisionApproved, Token: secretly.Bytes("token")}, nil
 }
 
 func (approving) Refresh(context.Context, login.RefreshRequest) (login.Outcome, error) {
@@ -73,7 +73,7 @@ func TestALostAnswerCostsNobodyTheLogin(t *testing.T) {
 		}
 		now = now.Add(started.Interval)
 		progress, err := broker.Poll(t.Context(), binding, started.Login, "")
-		if err != nil || progress.Status != login.Approved {
+		if err != nil || progress.Status != login.StatusApproved {
 			t.Errorf("write %d: %s, %v", lost, progress.Status, err)
 		}
 		if faults != 1 || writes != 6 {

@@ -17,7 +17,8 @@
 //   - of a start's reservation, nobody was asked yet, and it lapses after half a
 //     minute;
 //   - of a started login, the user was asked and nobody holds the handle: the
-//     conversation may start another once this one has expired;
+//     conversation may start another at once, or once this one has expired where
+//     giving it up cannot be written either;
 //   - of a poll's turn, the provider is asked an interval later;
 //   - of a redemption, the token is thrown away and the next poll says
 //     expired_token: a login is redeemed once at most, and the user logs in again.

@@ -102,7 +102,7 @@ func noon() time.Time {
 
 func pending() login.Row {
 	return login.Row{
-		State: login.Waits, Attempt: strings.Repeat("ab", 32), ExpiresAt: noon().Add(5 * time.Minute), Interval: 2500 * time.Millisecond,
+		State: login.StatePending, Attempt: strings.Repeat("ab", 32), ExpiresAt: noon().Add(5 * time.Minute), Interval: 2500 * time.Millisecond,
 		NotBefore: noon().Add(5 * time.Second), CoolDownUntil: noon().Add(-time.Hour), Starts: []time.Time{noon().Add(-time.Minute), noon()},
 	}
 }
@@ -153,7 +153,7 @@ func TestTrapARetryFindsWhatItWroteBefore(t *testing.T) {
 			save(t, open(t, past), login.Row{}, "") // so that there is a table
 			row := login.Key{Partition: "bankx", Row: "c.lost"}
 			etag := login.ETag("")
-			for _, state := range []login.State{login.Waits, login.Redeemed} {
+			for _, state := range []login.State{login.StatePending, login.StateRedeemed} {
 				proxy.FailFirst(1, true, lost)
 				proxy.Take()
 				written, err := store.Save(t.Context(), row, login.Row{State: state}, etag)
@@ -183,7 +183,7 @@ func TestOfManyWritersWhoseAnswersAreLostOneWins(t *testing.T) {
 		store := open(t, through)
 		group.Go(func() {
 			redeemed := pending() // the same row of each: only the mark tells them apart
-			redeemed.State = login.Redeemed
+			redeemed.State = login.StateRedeemed
 			written, err := store.Save(t.Context(), key(), redeemed, etag)
 			if err == nil {
 				won <- written

@@ -118,18 +118,18 @@ func TestALoginThatIsAccepted(t *testing.T) {
 		!got[0].Expires.Equal(w.clock.Now().Add(loginapi.DefaultPromptLife)) {
 		t.Errorf("the phone shows %+v", got)
 	}
-	if got := w.poll(begun.Polling); got.Decision != login.Waiting {
+	if got := w.poll(begun.Polling); got.Decision != login.DecisionPending {
 		t.Errorf("before the decision: %v", got.Decision)
 	}
 	w.decide(true)
 	got := w.poll(begun.Polling)
-	if got.Decision != login.Granted || !bytes.HasPrefix(got.Token, []byte(loginapi.TokenPrefix)) || len(got.Refresh) == 0 || got.ExpiresIn != loginapi.DefaultTokenLife {
+	if got.Decision != login.DecisionApproved || !bytes.HasPrefix(got.Token, []byte(loginapi.TokenPrefix)) || len(got.Refresh) == 0 || got.ExpiresIn != loginapi.DefaultTokenLife {
 		t.Errorf("after it: %+v", got)
 	}
 	if status, answer := w.call("GET", "/balance", string(got.Token), ""); status != http.StatusOK || answer["balance"] != "9984.56" || answer["customer"] != "Ada Vermeer" {
 		t.Errorf("balance = %d %v", status, answer)
 	}
-	if again := w.poll(begun.Polling); again.Decision != login.TimedOut {
+	if again := w.poll(begun.Polling); again.Decision != login.DecisionExpired {
 		t.Errorf("a second poll: %v, want the token to be given once", again.Decision)
 	}
 	if len(w.Prompts()) != 0 {
@@ -145,7 +145,7 @@ func TestALoginThatIsDenied(t *testing.T) {
 	}
 	w.decide(false)
 	for range 2 {
-		if got := w.poll(polling); got.Decision != login.Refused {
+		if got := w.poll(polling); got.Decision != login.DecisionDenied {
 			t.Errorf("%v", got.Decision)
 		}
 	}
@@ -159,11 +159,11 @@ func TestALoginThatNobodyDecides(t *testing.T) {
 		if prompts := w.Prompts(); len(prompts) > 0 {
 			id = prompts[0].ID
 		}
-		if got := w.poll(polling); got.Decision != login.Waiting {
+		if got := w.poll(polling); got.Decision != login.DecisionPending {
 			t.Errorf("%s: %v: the answer must not tell who is a customer", name, got.Decision)
 		}
 		w.clock.Advance(time.Minute)
-		if got := w.poll(polling); got.Decision != login.TimedOut || len(w.Prompts()) != 0 {
+		if got := w.poll(polling); got.Decision != login.DecisionExpired || len(w.Prompts()) != 0 {
 			t.Errorf("%s, later: %v", name, got.Decision)
 		}
 		if err := w.Decide(id, true); !errors.Is(err, loginapi.ErrNoPrompt) {
@@ -171,7 +171,7 @@ func TestALoginThatNobodyDecides(t *testing.T) {
 		}
 		w.clock.Advance(time.Hour)
 		w.start("ada") // sweeps
-		if got := w.poll(polling); got.Decision != login.TimedOut {
+		if got := w.poll(polling); got.Decision != login.DecisionExpired {
 			t.Errorf("%s, long after: %v", name, got.Decision)
 		}
 	}
@@ -185,7 +185,7 @@ func TestADecisionIsFinal(t *testing.T) {
 	if err := w.Decide(id, true); !errors.Is(err, loginapi.ErrNoPrompt) {
 		t.Errorf("the second decision: %v", err)
 	}
-	if got := w.poll(polling); got.Decision != login.Refused {
+	if got := w.poll(polling); got.Decision != login.DecisionDenied {
 		t.Errorf("%v", got.Decision)
 	}
 }

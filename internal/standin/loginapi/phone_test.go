@@ -75,7 +75,7 @@ func (p *phone) press(decision string, header http.Header) *http.Response {
 }
 
 func TestThePhoneAsksAndTakesTheAnswer(t *testing.T) {
-	for decision, want := range map[string]login.Decision{"accept": login.Granted, "deny": login.Refused} {
+	for decision, want := range map[string]login.Decision{"accept": login.DecisionApproved, "deny": login.DecisionDenied} {
 		p := openPhone(t)
 		if page := p.page(); !strings.Contains(page, "Nothing waits") || strings.Contains(page, "<form") {
 			t.Errorf("at first:\n%s", page)

@@ -29,7 +29,7 @@ func signedIn(t *testing.T, options tokenservice.Options) *world {
 	t.Helper()
 	w := open(t, options)
 	_, page := w.browser().signIn(w.link().SignInLink, "bo")
-	if got := w.poll(codeOn(page)); got.Decision != login.Granted {
+	if got := w.poll(codeOn(page)); got.Decision != login.DecisionApproved {
 		t.Fatal("the user is not signed in")
 	}
 	return w
@@ -122,14 +122,14 @@ func TestSigningOut(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := w.poll(""); got.Decision != login.Waiting {
+	if got := w.poll(""); got.Decision != login.DecisionPending {
 		t.Errorf("%v", got.Decision)
 	}
 	again := signedIn(t, tokenservice.Options{})
 	if status, _ := again.call("DELETE", "/api/usertoken/SignOut", url.Values{"userId": {user}, "channelId": {"directline"}}); status != http.StatusOK {
 		t.Errorf("signing out of all connections: %d", status)
 	}
-	if got := again.poll(""); got.Decision != login.Waiting {
+	if got := again.poll(""); got.Decision != login.DecisionPending {
 		t.Errorf("out of all: %v", got.Decision)
 	}
 }

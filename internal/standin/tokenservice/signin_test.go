@@ -32,7 +32,7 @@ func TestTheSameBrowserSessionCompletesWithoutACode(t *testing.T) {
 			w := open(t, tokenservice.Options{})
 			browser := w.browser()
 			begun := w.link()
-			if got := w.poll(""); got.Decision != login.Waiting {
+			if got := w.poll(""); got.Decision != login.DecisionPending {
 				t.Errorf("before: %v", got.Decision)
 			}
 			response, page := browser.signIn(extend(begun.SignInLink, browser.session()), "ada")
@@ -40,7 +40,7 @@ func TestTheSameBrowserSessionCompletesWithoutACode(t *testing.T) {
 				t.Errorf("%d %s", response.StatusCode, page)
 			}
 			got := w.poll("")
-			if got.Decision != login.Granted || !bytes.HasPrefix(got.Token, []byte(tokenservice.TokenPrefix)) || got.ExpiresIn != time.Hour {
+			if got.Decision != login.DecisionApproved || !bytes.HasPrefix(got.Token, []byte(tokenservice.TokenPrefix)) || got.ExpiresIn != time.Hour {
 				t.Errorf("after: %+v", got)
 			}
 			if len(w.bot.events) != 1 {
@@ -96,17 +96,17 @@ func TestAnyOtherBrowserMustBringTheCode(t *testing.T) {
 				wrong = "000001"
 			}
 			for _, tried := range []string{"", wrong} {
-				if got := w.poll(tried); got.Decision != login.Waiting {
+				if got := w.poll(tried); got.Decision != login.DecisionPending {
 					t.Errorf("with code %q: %v", tried, got.Decision)
 				}
 			}
 			if len(w.bot.events) != 0 {
 				t.Error("the bot was given the token")
 			}
-			if got := w.poll(" " + code + " "); got.Decision != login.Granted {
+			if got := w.poll(" " + code + " "); got.Decision != login.DecisionApproved {
 				t.Errorf("with the code: %v", got.Decision)
 			}
-			if got := w.poll(""); got.Decision != login.Granted {
+			if got := w.poll(""); got.Decision != login.DecisionApproved {
 				t.Errorf("later, without it: %v", got.Decision)
 			}
 		})
@@ -123,12 +123,12 @@ func TestACodeIsOneUsersAndTheNewest(t *testing.T) {
 	}
 	_, page = w.browser().signIn(w.link().SignInLink, "bo")
 	if second := codeOn(page); second != first {
-		if got := w.poll(first); got.Decision != login.Waiting {
+		if got := w.poll(first); got.Decision != login.DecisionPending {
 			t.Errorf("the older code: %v", got.Decision)
 		}
 	}
 	w.clock.Advance(10 * time.Minute)
-	if got := w.poll(codeOn(page)); got.Decision != login.Waiting {
+	if got := w.poll(codeOn(page)); got.Decision != login.DecisionPending {
 		t.Errorf("too late: %v", got.Decision)
 	}
 }
@@ -138,7 +138,7 @@ func TestANewerSignInIsNotUndoneByAnOlderCode(t *testing.T) {
 	for name, typed := range map[string]bool{"a used code": true, "a code that nobody typed": false} {
 		w := open(t, tokenservice.Options{})
 		_, page := w.browser().signIn(w.link().SignInLink, "ada")
-		if typed && w.poll(codeOn(page)).Decision != login.Granted {
+		if typed && w.poll(codeOn(page)).Decision != login.DecisionApproved {
 			t.Errorf("%s: it is not taken", name)
 		}
 		browser := w.browser()
@@ -219,7 +219,7 @@ func TestTheSignInEndsWhereTheBotSays(t *testing.T) {
 	if response, _ := browser.signIn(link, "ada"); response.StatusCode != http.StatusSeeOther || response.Header.Get("Location") != "https://shop.example/done" {
 		t.Errorf("%d to %q", response.StatusCode, response.Header.Get("Location"))
 	}
-	if got := w.poll(""); got.Decision != login.Granted {
+	if got := w.poll(""); got.Decision != login.DecisionApproved {
 		t.Errorf("the session id that the bot gave does not count: %v", got.Decision)
 	}
 }
@@ -231,7 +231,7 @@ func TestABotThatIsAwayDoesNotSpoilTheSignIn(t *testing.T) {
 	if _, page := browser.signIn(asWebChat(w.link().SignInLink, browser.session()), "ada"); !strings.Contains(page, "now signed in") {
 		t.Error(page)
 	}
-	if got := w.poll(""); got.Decision != login.Granted {
+	if got := w.poll(""); got.Decision != login.DecisionApproved {
 		t.Errorf("%v", got.Decision)
 	}
 }

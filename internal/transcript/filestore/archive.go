@@ -82,15 +82,15 @@ func (s *Store) Conversation(ctx context.Context, assistant, key string) (transc
 }
 
 // Excerpt implements [transcript.Archive].
-func (s *Store) Excerpt(ctx context.Context, assistant, key, after string, limit, maxBytes int) (transcript.Excerpt, error) {
+func (s *Store) Excerpt(ctx context.Context, assistant, key string, part transcript.Part) (transcript.Excerpt, error) {
 	var excerpt transcript.Excerpt
 	if !transcript.ValidKey(key) {
 		return excerpt, ctx.Err()
 	}
 	partition := transcript.KeyPartition(assistant, key)
 	from := partition + rowMark
-	if after != "" {
-		from += after + afterKey
+	if part.After != "" {
+		from += part.After + afterKey
 	}
 	size := 0
 	for record, err := range localfile.Rows(ctx, s.file, messages, from, partition+afterRowMark, decodeRecord) {
@@ -98,7 +98,7 @@ func (s *Store) Excerpt(ctx context.Context, assistant, key, after string, limit
 			return transcript.Excerpt{}, err
 		}
 		size += len(record.Activity)
-		if count := len(excerpt.Records); count > 0 && (count >= limit || size > maxBytes) {
+		if count := len(excerpt.Records); count > 0 && (count >= part.Limit || size > part.MaxBytes) {
 			excerpt.Next = excerpt.Records[count-1].Key.Row
 			break
 		}

@@ -70,7 +70,7 @@ func TestADamagedRecordEndsAnExcerpt(t *testing.T) {
 	store := open(t, path)
 	put(t, store, said("1", "hello"), said("2", "again"))
 	replaceFirst(t, path, "messages", "", "{}")
-	if excerpt, err := store.Excerpt(t.Context(), "bankx", "c", "", 10, 1000); err == nil || len(excerpt.Records) > 0 {
+	if excerpt, err := store.Excerpt(t.Context(), "bankx", "c", transcript.Part{Limit: 10, MaxBytes: 1000}); err == nil || len(excerpt.Records) > 0 {
 		t.Errorf("Excerpt read %+v, %v", excerpt, err)
 	}
 }

@@ -140,14 +140,14 @@ func bucketKey(key transcript.Key) []byte {
 	return []byte(key.Partition + rowMark + key.Row)
 }
 
-// Activities implements [transcript.Store]. The file is free while the consumer
+// Activities implements [transcript.Contents]. The file is free while the consumer
 // works.
 func (s *Store) Activities(ctx context.Context, assistant, conversationID string) iter.Seq2[transcript.Record, error] {
 	partition := transcript.ConversationPartition(assistant, conversationID)
 	return localfile.Rows(ctx, s.file, messages, partition+rowMark, partition+afterRowMark, decodeRecord)
 }
 
-// Conversations implements [transcript.Store]. The file is free while the
+// Conversations implements [transcript.Contents]. The file is free while the
 // consumer works.
 func (s *Store) Conversations(ctx context.Context, assistant string) iter.Seq2[transcript.Conversation, error] {
 	from, to := transcript.DayRange(assistant)

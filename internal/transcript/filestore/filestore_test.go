@@ -55,7 +55,7 @@ func put(t *testing.T, store transcript.Store, records ...transcript.Record) {
 }
 
 // texts reads what was said in conversation c.
-func texts(ctx context.Context, store transcript.Store) (texts []string, err error) {
+func texts(ctx context.Context, store transcript.Contents) (texts []string, err error) {
 	for record, err := range store.Activities(ctx, "bankx", "c") {
 		if err != nil {
 			return nil, err
@@ -65,7 +65,7 @@ func texts(ctx context.Context, store transcript.Store) (texts []string, err err
 	return texts, nil
 }
 
-func wantTexts(t *testing.T, store transcript.Store, want ...string) {
+func wantTexts(t *testing.T, store transcript.Contents, want ...string) {
 	t.Helper()
 	got, err := texts(t.Context(), store)
 	if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {

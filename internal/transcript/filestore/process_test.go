@@ -24,7 +24,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	task := map[string]func(transcript.Store) error{"": nil, "answer": answer, "store and die": storeAndDie}[os.Getenv(taskVariable)]
+	task := map[string]func(*filestore.Store) error{"": nil, "answer": answer, "store and die": storeAndDie}[os.Getenv(taskVariable)]
 	if task == nil {
 		os.Exit(m.Run())
 	}
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 
 // answer reads until it finds the question, while the first process goes on
 // storing, and then answers it.
-func answer(store transcript.Store) error {
+func answer(store *filestore.Store) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	fmt.Println("reading")
@@ -55,13 +55,13 @@ func answer(store transcript.Store) error {
 	}
 }
 
-func putAs(ctx context.Context, store transcript.Store, id, text string) error {
+func putAs(ctx context.Context, store *filestore.Store, id, text string) error {
 	_, err := store.Put(ctx, []transcript.Record{said(id, text)})
 	return err
 }
 
 // storeAndDie is killed as soon as Put has returned.
-func storeAndDie(store transcript.Store) error {
+func storeAndDie(store *filestore.Store) error {
 	if err := putAs(context.Background(), store, "1", "durable"); err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func (s subject) excerpts(t *testing.T, key string, limit, maxBytes int) (record
 
 func (s subject) excerpt(t *testing.T, key, after string, limit, maxBytes int) transcript.Excerpt {
 	t.Helper()
-	page, err := s.Excerpt(t.Context(), s.assistant, key, after, limit, maxBytes)
+	page, err := s.Excerpt(t.Context(), s.assistant, key, transcript.Part{After: after, Limit: limit, MaxBytes: maxBytes})
 	if err != nil {
 		t.Fatalf("Excerpt(%q): %v", key, err)
 	}
@@ -176,7 +176,10 @@ func endedContextEndsReading(t *testing.T, s subject) {
 			return err
 		},
 		"Conversation": func() error { _, err := s.Conversation(ended, s.assistant, key); return err },
-		"Excerpt":      func() error { _, err := s.Excerpt(ended, s.assistant, key, "", 10, 1<<20); return err },
+		"Excerpt": func() error {
+			_, err := s.Excerpt(ended, s.assistant, key, transcript.Part{Limit: 10, MaxBytes: 1 << 20})
+			return err
+		},
 	}
 	wantAllFail(t, calls)
 }

@@ -21,6 +21,7 @@ import (
 // Store is all that a store does.
 type Store interface {
 	transcript.Store
+	transcript.Contents
 	transcript.Archive
 	transcript.Eraser
 	// Ledger returns the ledger that is kept beside the conversations.
@@ -54,7 +55,8 @@ func Run(t *testing.T, open Open) {
 	}
 }
 
-// RunStore holds the store to the contract of [transcript.Store].
+// RunStore holds the store to the contracts of [transcript.Store] and
+// [transcript.Contents].
 func RunStore(t *testing.T, open Open) {
 	t.Helper()
 	runAll(t, open, []test{

@@ -41,7 +41,7 @@ func wantIndexRequests(t *testing.T, when string, requests []tablestest.Request,
 	}
 }
 
-func wantLast(t *testing.T, store transcript.Store, n int) {
+func wantLast(t *testing.T, store transcript.Contents, n int) {
 	t.Helper()
 	index := collect(t, store.Conversations(t.Context(), "bankx"))
 	if want := fmt.Sprint("turn ", n); len(index) != 1 || index[0].LastText != want {

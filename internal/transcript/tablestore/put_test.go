@@ -44,7 +44,7 @@ type content struct {
 	Index      []transcript.Conversation
 }
 
-func readAll(t *testing.T, store transcript.Store, records []transcript.Record) content {
+func readAll(t *testing.T, store transcript.Contents, records []transcript.Record) content {
 	t.Helper()
 	all := content{Activities: make(map[string][]string)}
 	all.Index = collect(t, store.Conversations(t.Context(), "bankx"))

@@ -18,7 +18,7 @@ const (
 	pageOfKeys          = 1000
 )
 
-// Activities yields a conversation's records; see [transcript.Store]. They lack
+// Activities yields a conversation's records; see [transcript.Contents]. They lack
 // User and Compressed, which only writing needs.
 func (s *Store) Activities(ctx context.Context, assistant, conversationID string) iter.Seq2[transcript.Record, error] {
 	filter := "PartitionKey eq " + tables.Quote(transcript.ConversationPartition(assistant, conversationID))
@@ -26,7 +26,8 @@ func (s *Store) Activities(ctx context.Context, assistant, conversationID string
 	return tables.Decoded(rows, decodeFrom(messagesTable, decodeRecord))
 }
 
-// Conversations yields an assistant's rows of the index; see [transcript.Store].
+// Conversations yields an assistant's rows of the index; see
+// [transcript.Contents].
 func (s *Store) Conversations(ctx context.Context, assistant string) iter.Seq2[transcript.Conversation, error] {
 	from, to := transcript.DayRange(assistant)
 	rows := s.index.Range(ctx, tables.Key{Partition: from}, tables.Key{Partition: to}, tables.Query{Page: pageOfConversations})
@@ -47,41 +48,17 @@ func decodeFrom[T any](table string, decode func([]byte) (T, error)) func([]byte
 	}
 }
 
-// Excerpt returns a part of a conversation; see [transcript.Archive].
-func (s *Store) Excerpt(ctx context.Context, assistant, key, after string, limit, maxBytes int) (transcript.Excerpt, error) {
-	if !transcript.ValidKey(key) {
-		return transcript.Excerpt{}, ctx.Err()
-	}
-	filter := "PartitionKey eq " + tables.Quote(transcript.KeyPartition(assistant, key))
-	if after != "" {
-		filter += " and RowKey gt " + tables.Quote(after)
-	}
-	rows := s.messages.Query(ctx, tables.Query{Filter: filter, Page: min(max(limit, 1)+1, pageOfActivities)})
-	var excerpt transcript.Excerpt
-	size := 0
-	for record, err := range tables.Decoded(rows, decodeFrom(messagesTable, decodeRecord)) {
-		if err != nil {
-			return transcript.Excerpt{}, err
-		}
-		size += len(record.Activity)
-		if count := len(excerpt.Records); count > 0 && (count >= limit || size > maxBytes) {
-			excerpt.Next = excerpt.Records[count-1].Key.Row
-			break
-		}
-		excerpt.Records = append(excerpt.Records, record)
-	}
-	return excerpt, nil
-}
-
 // Conversation returns what the index has of a conversation's newest day; see
 // [transcript.Archive]. Where it does not have that day yet, the newest activity
 // tells.
 func (s *Store) Conversation(ctx context.Context, assistant, key string) (transcript.Conversation, error) {
-	last, at, err := s.lastActivity(ctx, assistant, key)
+	partition := transcript.KeyPartition(assistant, key)
+	last, err := s.newest(ctx, assistant, key, s.seen.get(partition))
 	if err != nil {
 		return transcript.Conversation{}, err
 	}
-	day := transcript.Key{Partition: transcript.DayPartition(assistant, at), Row: key}
+	s.seen.set(partition, last.at)
+	day := transcript.Key{Partition: transcript.DayPartition(assistant, last.at), Row: key}
 	row, err := s.readRow(ctx, assistant, day)
 	if err != nil {
 		return transcript.Conversation{}, fmt.Errorf("reading table %s: %w", conversationsTable, err)
@@ -89,7 +66,7 @@ func (s *Store) Conversation(ctx context.Context, assistant, key string) (transc
 	if row.etag != "" {
 		return row.summary.Conversation, nil
 	}
-	return s.conversationOf(ctx, tables.Key{Partition: transcript.KeyPartition(assistant, key), Row: last})
+	return s.conversationOf(ctx, tables.Key{Partition: partition, Row: last.row})
 }
 
 // conversationOf returns what an activity tells of its conversation.
@@ -111,29 +88,10 @@ func (s *Store) conversationOf(ctx context.Context, activity tables.Key) (transc
 	return transcript.Summarize([]transcript.Record{record})[0].Conversation, nil
 }
 
-// LastActivity returns when the newest activity was; see [transcript.Eraser]. It
-// goes through the keys of the conversation.
+// LastActivity returns when the newest activity was; see [transcript.Eraser].
 func (s *Store) LastActivity(ctx context.Context, assistant, key string) (time.Time, error) {
-	_, at, err := s.lastActivity(ctx, assistant, key)
-	return at, err
-}
-
-// lastActivity returns the row key of the newest activity and its time, or
-// ErrNoConversation.
-func (s *Store) lastActivity(ctx context.Context, assistant, key string) (row string, at time.Time, err error) {
-	if !transcript.ValidKey(key) {
-		return "", time.Time{}, orNoConversation(ctx.Err())
-	}
-	for activity, err := range s.activityKeys(ctx, assistant, key, activitySpan{page: pageOfKeys}) {
-		if err != nil {
-			return "", time.Time{}, err
-		}
-		row, at = activity.row, activity.at
-	}
-	if row == "" {
-		return "", time.Time{}, transcript.ErrNoConversation
-	}
-	return row, at, nil
+	last, err := s.newest(ctx, assistant, key, time.Time{})
+	return last.at, err
 }
 
 func orNoConversation(err error) error {
@@ -149,11 +107,12 @@ type activityKey struct {
 	at  time.Time
 }
 
-// activitySpan says which keys of a conversation to read: the first limit of
-// those from one moment up to before another, each of which may be open, page at
-// a time.
+// activitySpan says which keys of a conversation to read: those from one moment
+// up to before another and after a row, each of which may be open, page at a
+// time.
 type activitySpan struct {
 	from, to time.Time
+	after    string
 	page     int
 }
 
@@ -165,6 +124,9 @@ func (s *Store) activityKeys(ctx context.Context, assistant, key string, span ac
 	}
 	if row, ok := rowAt(span.to); ok {
 		filter += " and RowKey lt " + tables.Quote(row)
+	}
+	if span.after != "" {
+		filter += " and RowKey gt " + tables.Quote(span.after)
 	}
 	rows := s.messages.Query(ctx, tables.Query{Filter: filter, Columns: []string{"RowKey"}, Page: span.page})
 	return tables.Decoded(rows, decodeFrom(messagesTable, func(entity []byte) (activityKey, error) {

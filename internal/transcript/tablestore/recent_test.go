@@ -107,7 +107,7 @@ func (w *world) readings(t *testing.T, store *tablestore.Store) map[string]any {
 	keep("Recent", page, err)
 	conversation, err := store.Conversation(ctx, w.assistant, "conversation")
 	keep("Conversation", conversation, err)
-	excerpt, err := store.Excerpt(ctx, w.assistant, "conversation", "", 1000, 1<<20)
+	excerpt, err := store.Excerpt(ctx, w.assistant, "conversation", transcript.Part{Limit: 1000, MaxBytes: 1 << 20})
 	keep("Excerpt", excerpt, err)
 	last, err := store.LastActivity(ctx, w.assistant, "conversation")
 	keep("LastActivity", last, err)

@@ -104,10 +104,13 @@ func query(rows []memoryRow, parameters url.Values) (page []string, next *memory
 	most, _ := strconv.Atoi(parameters.Get("$top"))
 	var from transcript.Key
 	for _, c := range conditions {
-		if c[1] == "PartitionKey" && c[2] != "lt" {
+		switch {
+		case c[1] == "PartitionKey" && c[2] != "lt":
 			from.Partition = c[3]
-		} else if c[2] == "ge" && conditions[0][2] == "eq" {
-			from.Row = c[3]
+		case conditions[0][2] == "eq" && c[2] == "ge":
+			from.Row = max(from.Row, c[3])
+		case conditions[0][2] == "eq" && c[2] == "gt":
+			from.Row = max(from.Row, c[3]+"\x00")
 		}
 	}
 	if partition := parameters.Get("NextPartitionKey"); partition != "" {

@@ -68,13 +68,17 @@ type Store struct {
 	erasures    *tables.Table
 	audit       *tables.Table
 	known       *knownRows
+	seen        *seenActivities
 	parallelism int
+	// maxRowKey bounds row keys; 0: keys are made as long as the service takes.
+	maxRowKey int
 }
 
 var (
-	_ transcript.Store   = (*Store)(nil)
-	_ transcript.Archive = (*Store)(nil)
-	_ transcript.Eraser  = (*Store)(nil)
+	_ transcript.Store    = (*Store)(nil)
+	_ transcript.Contents = (*Store)(nil)
+	_ transcript.Archive  = (*Store)(nil)
+	_ transcript.Eraser   = (*Store)(nil)
 )
 
 // New returns a Store at serviceURL, https://<account>.table.core.windows.net or
@@ -85,7 +89,7 @@ func New(serviceURL string, cred azcore.TokenCredential, options *Options) (*Sto
 	if err != nil {
 		return nil, err
 	}
-	return newStore(service), nil
+	return newStore(service, serviceURL), nil
 }
 
 // NewFromConnectionString returns a Store in the account that a storage
@@ -96,11 +100,11 @@ func NewFromConnectionString(connection string, options *Options) (*Store, error
 	if err != nil {
 		return nil, err
 	}
-	return newStore(service), nil
+	return newStore(service, connection), nil
 }
 
-func newStore(service *tables.Service) *Store {
-	return &Store{
+func newStore(service *tables.Service, endpoint string) *Store {
+	s := &Store{
 		messages:    service.Table(messagesTable),
 		index:       service.Table(conversationsTable),
 		recent:      service.Table(recentTable),
@@ -108,8 +112,13 @@ func newStore(service *tables.Service) *Store {
 		erasures:    service.Table(erasuresTable),
 		audit:       service.Table(auditTable),
 		known:       newKnownRows(knownBytes),
+		seen:        new(seenActivities),
 		parallelism: service.Parallelism(),
 	}
+	if tables.IsCosmos(endpoint) {
+		s.maxRowKey = tables.MaxCosmosRowKey
+	}
+	return s
 }
 
 // Ledger returns the ledger in the same account.
@@ -128,10 +137,11 @@ var errErased = errors.New("the activities were erased again and again while the
 // comes in between, and removes activities that the index then shows, they are
 // stored once more.
 //
-// Refused are records that the service calls too large. Errors are described by
+// Refused are records that the service calls too large, and those of which a row
+// key is too long for it. Errors are described by
 // [tables.Error] and hold neither addresses nor stored text.
 func (s *Store) Put(ctx context.Context, records []transcript.Record) ([]transcript.Refusal, error) {
-	var refused []transcript.Refusal
+	records, refused := s.fitting(records)
 	for erasures := range maxErasures {
 		if err := giveWay(ctx, erasures); err != nil {
 			return refused, err

@@ -1,4 +1,4 @@
-package handlers
+package web
 
 import (
 	"crypto/sha256"
@@ -7,14 +7,12 @@ import (
 	"io/fs"
 	"path"
 	"strings"
-
-	"chatgate/web"
 )
 
 // Page is a file of the embedded site.
 type Page struct {
-	// Path is where it lives below /api/site/, in lower case; a folder's page
-	// ends in a slash.
+	// Path is where it lives below /api/site/, in lower case; that of a folder's
+	// page ends in a slash.
 	Path        string
 	ContentType string
 	Body        []byte
@@ -65,7 +63,7 @@ const deskFolder = "desk/"
 // Pages returns the embedded site.
 func Pages(options PageOptions) ([]Page, error) {
 	var pages []Page
-	err := fs.WalkDir(web.Files, ".", func(name string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(Files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || path.Ext(name) == ".html" {
 			return err
 		}
@@ -88,15 +86,16 @@ func Pages(options PageOptions) ([]Page, error) {
 }
 
 // filePage is a script, style or the like. The widget's are for pages of every
-// origin, the service desk's for its own page only.
+// origin. The service desk's are for its own page only, and asked for anew with
+// it: an old script would not fit a new page.
 func filePage(name string) (Page, error) {
-	body, err := web.Files.ReadFile(name)
+	body, err := Files.ReadFile(name)
 	if err != nil {
 		return Page{}, fmt.Errorf("reading the embedded %s: %w", name, err)
 	}
 	page, err := newPage(name, body)
 	if strings.HasPrefix(name, deskFolder) {
-		page.Headers = map[string]string{"Cross-Origin-Resource-Policy": "same-origin"}
+		page.Headers = map[string]string{"Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "no-cache"}
 	} else {
 		page.Headers = map[string]string{"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 	}
@@ -117,11 +116,11 @@ func newPage(name string, body []byte) (Page, error) {
 }
 
 func chatPage(options PageOptions) (Page, error) {
-	body, err := web.ChatPage(options.WebChatURL)
+	body, err := renderChat(options.WebChatURL)
 	if err != nil {
 		return Page{}, fmt.Errorf("rendering the sample page: %w", err)
 	}
-	policy, err := web.ContentSecurityPolicy(options.WebChatURL, options.DirectLineEndpoints...)
+	policy, err := chatPolicy(options.WebChatURL, options.DirectLineEndpoints)
 	if err != nil {
 		return Page{}, fmt.Errorf("writing the sample page's security policy: %w", err)
 	}
@@ -132,11 +131,11 @@ func chatPage(options PageOptions) (Page, error) {
 
 func deskPage(authority string) (Page, error) {
 	const name = deskFolder + "index.html"
-	body, err := web.Files.ReadFile(name)
+	body, err := Files.ReadFile(name)
 	if err != nil {
 		return Page{}, fmt.Errorf("reading the embedded %s: %w", name, err)
 	}
-	policy, err := web.DeskSecurityPolicy(authority)
+	policy, err := deskPolicy(authority)
 	if err != nil {
 		return Page{}, fmt.Errorf("writing the service desk's security policy: %w", err)
 	}

@@ -1,4 +1,4 @@
-package ratelimit
+package handlers
 
 import (
 	"net/http"
@@ -6,24 +6,24 @@ import (
 	"strings"
 )
 
-// Unknown is the name that all clients share whose address cannot be read: they
-// are limited together rather than let through.
-const Unknown = "unknown"
+// unknownClient is the name that all clients share whose address cannot be read:
+// they are limited together rather than let through.
+const unknownClient = "unknown"
 
-// Source says which header tells the client's address.
-type Source struct {
+// ClientSource says which header tells the client's address.
+type ClientSource struct {
 	// FrontDoorID is the X-Azure-FDID of our own Front Door; empty where the
 	// app is reached directly.
 	FrontDoorID string
 }
 
-// Client names the client of a request: its IPv4 address, or the /64 of its
+// client names the client of a request: its IPv4 address, or the /64 of its
 // IPv6 address, which is what one household or attacker is given whole.
 //
 // Only the last entry of X-Forwarded-For was appended by the platform; the ones
 // before it are whatever the client wrote. X-Azure-SocketIP is believed only
 // behind our own Front Door.
-func (s Source) Client(header http.Header) string {
+func (s ClientSource) client(header http.Header) string {
 	if s.FrontDoorID != "" && strings.EqualFold(header.Get("X-Azure-FDID"), s.FrontDoorID) {
 		if address, ok := parseAddress(header.Get("X-Azure-SocketIP")); ok {
 			return network(address)
@@ -31,12 +31,12 @@ func (s Source) Client(header http.Header) string {
 	}
 	lines := header.Values("X-Forwarded-For")
 	if len(lines) == 0 {
-		return Unknown
+		return unknownClient
 	}
 	last := lines[len(lines)-1]
 	address, ok := parseAddress(last[strings.LastIndexByte(last, ',')+1:])
 	if !ok {
-		return Unknown
+		return unknownClient
 	}
 	return network(address)
 }
@@ -62,9 +62,9 @@ func network(address netip.Addr) string {
 	if address.Is4() {
 		return address.String()
 	}
-	prefix, err := address.Prefix(64)
+	subnet, err := address.Prefix(64)
 	if err != nil {
-		return Unknown
+		return unknownClient
 	}
-	return prefix.String()
+	return subnet.String()
 }
