@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -58,57 +59,88 @@ func (e *Eraser) User(ctx context.Context, userID string) (erased int, err error
 	}
 	ctx, cancel := e.unhurried(ctx)
 	defer cancel()
-	keys, err := e.conversationsOf(ctx, userID)
+	keys, interrupted, err := e.conversationsOf(ctx, userID)
 	if err != nil {
 		return 0, err
 	}
-	if err := e.trail.record(ctx, deed{action: audit.EraseUser, userID: userID, count: len(keys)}); err != nil {
+	if err := e.trail.record(ctx, deed{action: audit.EraseUser, userID: userID, count: len(keys) + len(interrupted)}); err != nil {
 		return 0, err
 	}
-	return e.eraseAll(ctx, userID, keys)
+	finished := e.each(ctx, interrupted, e.eraser.Finish)
+	erased, err = e.eraseAll(ctx, userID, keys)
+	if err = errors.Join(finished, err); err != nil {
+		return 0, unfinished(err)
+	}
+	return erased + len(interrupted), nil
 }
 
-// conversationsOf are the keys of a user's conversations, and of all whose erasure
-// was interrupted: those may be the user's, and the store may no longer know it.
-func (e *Eraser) conversationsOf(ctx context.Context, userID string) ([]string, error) {
-	keys, err := e.eraser.UserConversations(ctx, e.Assistant(), userID)
+// conversationsOf are the keys of a user's conversations, and of all others whose
+// erasure was interrupted: those may be the user's, and the store may no longer
+// know it.
+func (e *Eraser) conversationsOf(ctx context.Context, userID string) (keys, interrupted []string, err error) {
+	keys, err = e.eraser.UserConversations(ctx, e.Assistant(), userID)
 	if err != nil {
-		return nil, unfinished(err)
+		return nil, nil, unfinished(err)
 	}
-	interrupted, err := e.eraser.Unfinished(ctx, e.Assistant())
+	interrupted, err = e.eraser.Unfinished(ctx, e.Assistant())
 	if err != nil {
-		return nil, unfinished(err)
+		return nil, nil, unfinished(err)
 	}
-	return append(keys, interrupted...), nil
+	isTheirs := func(key string) bool { return slices.Contains(keys, key) }
+	return keys, slices.DeleteFunc(interrupted, isTheirs), nil
+}
+
+// each does the same to conversations, some at a time. The failure of one does
+// not keep it from the others.
+func (e *Eraser) each(ctx context.Context, keys []string, do func(ctx context.Context, assistant, key string) error) error {
+	var group errgroup.Group
+	group.SetLimit(erasuresAtOnce)
+	for _, key := range keys {
+		group.Go(func() error { return do(ctx, e.Assistant(), key) })
+	}
+	return group.Wait()
 }
 
 // eraseAll erases conversations of a user until no further ones have appeared
-// meanwhile. A conversation is erased once: the user may be writing in it at
-// this moment, and what comes later is not part of what was to be erased.
+// meanwhile, and returns how many there were.
 func (e *Eraser) eraseAll(ctx context.Context, userID string, keys []string) (int, error) {
-	erased := map[string]bool{}
+	times := map[string]int{}
 	for {
-		var group errgroup.Group
-		group.SetLimit(erasuresAtOnce)
-		before := len(erased)
-		for _, key := range keys {
-			if erased[key] {
-				continue
-			}
-			erased[key] = true
-			group.Go(func() error { return e.eraser.Erase(ctx, e.Assistant(), key) })
+		due, err := e.due(ctx, keys, times)
+		if err != nil || len(due) == 0 {
+			return len(times), err
 		}
-		if err := group.Wait(); err != nil {
-			return 0, unfinished(err)
+		if err := e.each(ctx, due, e.eraser.Erase); err != nil {
+			return 0, err
 		}
-		if len(erased) == before {
-			return len(erased), nil
-		}
-		var err error
 		if keys, err = e.eraser.UserConversations(ctx, e.Assistant(), userID); err != nil {
-			return 0, unfinished(err)
+			return 0, err
 		}
 	}
+}
+
+// due returns the conversations that are to be erased, and counts them. One is
+// erased once: the user may be writing in it at this moment, and what comes later
+// is not part of what was to be erased. It is erased once more if it has no
+// activities although the user is said to be in it: that is left by who stored
+// one meanwhile and did not come to the end of it.
+func (e *Eraser) due(ctx context.Context, keys []string, times map[string]int) ([]string, error) {
+	var due []string
+	for _, key := range keys {
+		times[key]++
+		switch times[key] {
+		case 1:
+			due = append(due, key)
+		case 2:
+			_, err := e.eraser.LastActivity(ctx, e.Assistant(), key)
+			if errors.Is(err, transcript.ErrNoConversation) {
+				due = append(due, key)
+			} else if err != nil {
+				return nil, err
+			}
+		}
+	}
+	return due, nil
 }
 
 // Audit returns a page of the assistant's audit, newest first. after is the Next

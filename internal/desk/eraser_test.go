@@ -18,6 +18,7 @@ import (
 func TestEraseUserLooksAgain(t *testing.T) {
 	p, s := newPeople(t), newStore()
 	s.users["user"] = []string{"one", "two"}
+	s.conversations["two"], s.conversations["three"] = []string{"came meanwhile"}, []string{"too"}
 	s.erasing = func(_ context.Context, key string) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -38,13 +39,36 @@ func TestEraseUserLooksAgain(t *testing.T) {
 	}
 }
 
+// What is left of a conversation by somebody who stored an activity meanwhile, and
+// ended before noticing that it was erased, is erased as well; and that is all,
+// whatever the store says then.
+func TestEraseUserErasesWhatNamesTheUserAndHasNoActivities(t *testing.T) {
+	p, s := newPeople(t), newStore()
+	s.users["user"] = []string{"one", "two"}
+	s.erasing = func(context.Context, string) error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.users["user"] = []string{"two"}
+		return nil
+	}
+	_, e := enter(t, newDesk(p, s, 0), p)
+	if erased, err := e.User(t.Context(), "user"); err != nil || erased != 2 {
+		t.Errorf("erased %d, %v; want 2", erased, err)
+	}
+	events := s.did()
+	slices.Sort(events)
+	if want := []string{"audit erase_user", "erase one", "erase two", "erase two", "interrupted ", "look user", "look user", "look user"}; !slices.Equal(events, want) {
+		t.Errorf("happened: %q", events)
+	}
+}
+
 // An erasure that was interrupted may be the user's although the store no longer
 // knows of whom the conversation was.
 func TestEraseUserFinishesWhatWasInterrupted(t *testing.T) {
 	p, s := newPeople(t), newStore()
 	s.interrupted = []string{"halfway"}
 	_, e := enter(t, newDesk(p, s, 0), p)
-	if erased, err := e.User(t.Context(), "user"); err != nil || erased != 1 || !slices.Contains(s.did(), "erase halfway") {
+	if erased, err := e.User(t.Context(), "user"); err != nil || erased != 1 || !slices.Contains(s.did(), "finish halfway") {
 		t.Errorf("erased %d, %v: %q", erased, err, s.did())
 	}
 }

@@ -94,6 +94,22 @@ func (s *store) Unfinished(context.Context, string) ([]string, error) {
 	return slices.Clone(s.interrupted), s.note("interrupted", "")
 }
 
+// LastActivity knows only of whether there is any.
+func (s *store) LastActivity(_ context.Context, _, key string) (time.Time, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, there := s.conversations[key]; !there {
+		return time.Time{}, transcript.ErrNoConversation
+	}
+	return now, nil
+}
+
+func (s *store) Finish(_ context.Context, _, key string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.note("finish", key)
+}
+
 func (s *store) Erase(ctx context.Context, _, key string) error {
 	s.mu.Lock()
 	erasing, err := s.erasing, s.note("erase", key)

@@ -36,6 +36,28 @@ func TestTheLastActivityDecides(t *testing.T) {
 	}
 }
 
+// Whoever writes between the look at the last activity and the erasure is not
+// erased with what is old.
+func TestWhatComesDuringARunIsKept(t *testing.T) {
+	w := newWorld(30)
+	w.put(bank, "ended", ago(50, 0))
+	w.put(bank, "resumed", ago(40, 0))
+	w.step = func(_ context.Context, step, _, key string) error {
+		if step == "look" && key == "resumed" {
+			w.put(bank, key, ago(0, 0))
+		}
+		return nil
+	}
+	report := w.runs(t, 1)
+	if want := (retention.Report{Examined: 2, Erased: 1, Complete: true}); report != want {
+		t.Errorf("%+v, want %+v", report, want)
+	}
+	w.wantKeys(t, bank, "resumed")
+	if entries := w.ledger.entries; len(entries) != 1 || entries[0].Count != 1 {
+		t.Errorf("ledger: %+v", entries)
+	}
+}
+
 func TestWithoutARetentionNothingIsErasedButWhatAnErasureLeft(t *testing.T) {
 	for _, days := range []int{0, -1, math.MinInt} {
 		w := newWorld(days)

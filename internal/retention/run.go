@@ -117,8 +117,10 @@ func (r *run) finish(ctx context.Context) error {
 		for _, key := range few {
 			r.seen[key] = true
 		}
-		finish := func(key string) error { return r.erase(ctx, key, &r.Finished) }
-		if _, err := r.each(ctx, few, finish); err != nil {
+		finish := func(i int) error {
+			return r.erase(&r.Finished, func() error { return r.Eraser.Finish(ctx, r.assistant, few[i]) })
+		}
+		if _, err := r.each(ctx, len(few), finish); err != nil {
 			return err
 		}
 		if err := r.record(ctx); err != nil {
@@ -197,8 +199,7 @@ func (r *run) page(ctx context.Context) ([]transcript.DayRow, error) {
 // take examines the conversations of a page that this run has not seen yet, and
 // moves the place behind the last row before which none is left.
 func (r *run) take(ctx context.Context, rows []transcript.DayRow) error {
-	var keys []string
-	var at []int // their rows
+	var at []int // the rows that stand for these
 	var over error
 	for i, row := range rows {
 		if r.seen[row.Key] {
@@ -210,10 +211,10 @@ func (r *run) take(ctx context.Context, rows []transcript.DayRow) error {
 		}
 		r.left--
 		r.seen[row.Key] = true
-		keys, at = append(keys, row.Key), append(at, i)
+		at = append(at, i)
 	}
-	settled, err := r.each(ctx, keys, func(key string) error { return r.examine(ctx, key) })
-	if settled < len(keys) {
+	settled, err := r.each(ctx, len(at), func(i int) error { return r.examine(ctx, rows[at[i]]) })
+	if settled < len(at) {
 		rows = rows[:at[settled]]
 	}
 	if len(rows) > 0 {
@@ -228,21 +229,21 @@ func (r *run) take(ctx context.Context, rows []transcript.DayRow) error {
 // each does something to each of several conversations, a few at the same time,
 // and begins no other once there is no going on. It returns how many of them, from
 // the first one on, are settled.
-func (r *run) each(ctx context.Context, keys []string, do func(key string) error) (settled int, err error) {
-	done := make([]bool, len(keys))
+func (r *run) each(ctx context.Context, count int, do func(i int) error) (settled int, err error) {
+	done := make([]bool, count)
 	var group errgroup.Group
 	group.SetLimit(atOnce)
-	for i, key := range keys {
+	for i := range count {
 		group.Go(func() error {
 			if !r.isStopped() {
-				done[i] = r.settle(ctx, do(key))
+				done[i] = r.settle(ctx, do(i))
 			}
 			return nil
 		})
 	}
 	_ = group.Wait()
 	if settled = slices.Index(done, false); settled < 0 {
-		settled = len(keys)
+		settled = count
 	}
 	return settled, r.stop
 }
@@ -253,18 +254,20 @@ func (r *run) isStopped() bool {
 	return r.stop != nil
 }
 
-// examine erases a conversation if its last activity is past the retention.
-func (r *run) examine(ctx context.Context, key string) error {
-	last, err := r.Eraser.LastActivity(ctx, r.assistant, key)
+// examine erases a conversation if its last activity is past the retention. What
+// is stored from now on is kept all the same: the store looks again.
+func (r *run) examine(ctx context.Context, day transcript.DayRow) error {
+	last, err := r.Eraser.LastActivity(ctx, r.assistant, day.Key)
+	idle := func() error { return r.Eraser.EraseIdle(ctx, r.assistant, day, r.before) }
 	switch {
 	case errors.Is(err, transcript.ErrNoConversation):
 		// Activities come before the index and go before it: this day is what an
 		// erasure has left.
-		err = r.erase(ctx, key, &r.Finished)
+		err = r.erase(&r.Finished, idle)
 	case err != nil:
 		err = fmt.Errorf("asking for a conversation's last activity: %w", err)
 	case last.Before(r.before):
-		err = r.erase(ctx, key, &r.Erased)
+		err = r.erase(&r.Erased, idle)
 	}
 	if err == nil {
 		r.count(&r.Examined)
@@ -272,10 +275,14 @@ func (r *run) examine(ctx context.Context, key string) error {
 	return err
 }
 
-// erase erases a conversation and counts it.
-func (r *run) erase(ctx context.Context, key string, counter *int) error {
+// erase erases a conversation and counts it, unless it goes on.
+func (r *run) erase(counter *int, erase func() error) error {
 	if !r.DryRun {
-		if err := r.Eraser.Erase(ctx, r.assistant, key); err != nil {
+		err := erase()
+		if errors.Is(err, transcript.ErrActive) {
+			return nil
+		}
+		if err != nil {
 			return fmt.Errorf("erasing a conversation: %w", err)
 		}
 	}

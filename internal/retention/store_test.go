@@ -102,7 +102,31 @@ func (s *store) take(ctx context.Context, name, assistant, key string, do func(*
 // The steps of an erasure, in order.
 var erasing = []string{"journal", "index", "messages", "done"}
 
-func (s *store) Erase(ctx context.Context, assistant, key string) error {
+// Finish is an erasure with other words: who interrupted it is no matter here.
+func (s *store) Finish(ctx context.Context, assistant, key string) error {
+	return s.erase(ctx, assistant, key)
+}
+
+func (s *store) Erase(context.Context, string, string) error {
+	return errors.New("an erasure without a bound erases what comes meanwhile")
+}
+
+// EraseIdle looks at the activities after the first step.
+func (s *store) EraseIdle(ctx context.Context, assistant string, row transcript.DayRow, before time.Time) error {
+	isActive := false
+	err := s.take(ctx, "look", assistant, row.Key, func(of *tables) {
+		isActive = slices.ContainsFunc(of.messages[row.Key], func(at time.Time) bool { return !at.Before(before) })
+	})
+	if isActive {
+		return transcript.ErrActive
+	}
+	if err != nil {
+		return err
+	}
+	return s.erase(ctx, assistant, row.Key)
+}
+
+func (s *store) erase(ctx context.Context, assistant, key string) error {
 	for _, name := range erasing {
 		err := s.take(ctx, name, assistant, key, func(of *tables) {
 			switch name {

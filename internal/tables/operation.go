@@ -45,8 +45,14 @@ func (t *Table) Replace(key Key, entity []byte, etag azcore.ETag) Operation {
 	return replace
 }
 
-func (t *Table) remove(key Key) Operation {
-	return t.operation(aztables.TransactionTypeDelete, key, NewEntity(key, 0).JSON())
+// Remove removes a row if it has etag; see [IsConflict]. Without etag it removes
+// any row; that there is none is a conflict as well.
+func (t *Table) Remove(key Key, etag azcore.ETag) Operation {
+	remove := t.operation(aztables.TransactionTypeDelete, key, NewEntity(key, 0).JSON())
+	if etag != "" {
+		remove.action.IfMatch = to.Ptr(etag)
+	}
+	return remove
 }
 
 func (t *Table) operation(kind aztables.TransactionType, key Key, entity []byte) Operation {

@@ -128,7 +128,7 @@ func (t *Table) Delete(ctx context.Context, key Key, etag azcore.ETag) error {
 func (t *Table) DeleteAll(ctx context.Context, partition string, rows []string) error {
 	operations := make([]Operation, len(rows))
 	for i, row := range rows {
-		operations[i] = t.remove(Key{Partition: partition, Row: row})
+		operations[i] = t.Remove(Key{Partition: partition, Row: row}, "")
 	}
 	most := MaxOperations
 	for len(operations) > 0 {

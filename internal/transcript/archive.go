@@ -11,6 +11,9 @@ import (
 // there never was one, or it was erased, or the key is no [ValidKey].
 var ErrNoConversation = errors.New("no such conversation")
 
+// ErrActive says that a conversation was not erased because it goes on.
+var ErrActive = errors.New("the conversation goes on")
+
 // Archive is what a [Store] lets the service desk read. Conversations go by
 // their key, [ConversationRow] of the id. An Archive is safe for use by several
 // goroutines, and while others store and erase.
@@ -93,11 +96,25 @@ type Eraser interface {
 	// with the next Erase of the same conversation; see Unfinished. Activities
 	// that are stored while it runs, or afterwards, are erased or make the
 	// conversation visible again: none stays that no list shows.
+	//
+	// What it costs grows with the conversation, and not with how many others
+	// there are, except in a store meant for development.
 	Erase(ctx context.Context, assistant, key string) error
 
+	// EraseIdle erases the conversation of a day that Expired returned, unless one
+	// of its activities is of the given moment or later: then it returns
+	// [ErrActive]. None of those is erased, nor hidden from any reading, whenever
+	// it is stored; where one comes while the erasure is under way, older
+	// activities may be gone. An interrupted EraseIdle goes on in this way too.
+	EraseIdle(ctx context.Context, assistant string, day DayRow, before time.Time) error
+
+	// Finish goes on with an erasure that is among the Unfinished, as it began.
+	// It is nil where there is none, and where one by EraseIdle ends because the
+	// conversation goes on.
+	Finish(ctx context.Context, assistant, key string) error
+
 	// UserConversations returns the keys of the conversations in which a user
-	// took part, as far as a [DaySummary] names them, each once and in the order
-	// of keys.
+	// took part, as the user of some activity, each once and in the order of keys.
 	UserConversations(ctx context.Context, assistant, userID string) ([]string, error)
 
 	// Unfinished returns the keys of conversations whose erasure began and did

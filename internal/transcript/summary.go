@@ -32,6 +32,10 @@ type DaySummary struct {
 	// some activity of the day, each once and in byte order, and of more than 64
 	// the first 64. They are not changed in place, since summaries share them.
 	Users []string
+
+	// Everyone is all of them, as far as the activities tell that were summarized
+	// here. It is no column: table users has a row for each.
+	Everyone []string `json:"-"`
 }
 
 // Summarize returns one summary for each conversation and day among records, in
@@ -69,6 +73,7 @@ func summaryOf(r *Record) DaySummary {
 		summary.UserID, summary.UserName = r.User.ID, r.User.Name
 		summary.UserCertainty, summary.UserKey = r.User.Certainty, r.Key.Row
 		summary.Users = []string{UserPart(r.User.ID)}
+		summary.Everyone = summary.Users
 	}
 	return summary
 }
@@ -89,7 +94,8 @@ func (s DaySummary) Merge(more DaySummary) (merged DaySummary, changed bool) {
 	if more.compareUser(&s) >= 0 {
 		merged.takeUser(&more)
 	}
-	merged.Users = mergeUsers(s.Users, more.Users)
+	merged.Users = firstUsers(mergeUsers(s.Users, more.Users))
+	merged.Everyone = mergeUsers(s.Everyone, more.Everyone)
 	return merged, !merged.equal(&s)
 }
 
@@ -113,8 +119,8 @@ func (s *DaySummary) compareUser(other *DaySummary) int {
 	)
 }
 
-// equal compares moments, not their representation: a store may hand a time
-// back in another location.
+// equal compares the columns, and moments, not their representation: a store may
+// hand a time back in another location.
 func (s *DaySummary) equal(other *DaySummary) bool {
 	shifted := s.Conversation
 	shifted.LastActivityAt = other.LastActivityAt

@@ -115,7 +115,7 @@ func TestASummaryIsOfTheNewestActivityAndTheSurestUser(t *testing.T) {
 		Conversation: Conversation{"bankx", "c", "u2", "Zoë", "directline", at.Add(time.Second), "last"},
 		Key:          Key{DayPartition("bankx", at), ConversationRow("c")},
 		LastKey:      records[0].Key.Row, UserKey: records[3].Key.Row, UserCertainty: UserByRole,
-		Users: []string{"dl_1", "u1", "u2"},
+		Users: []string{"dl_1", "u1", "u2"}, Everyone: []string{"dl_1", "u1", "u2"},
 	}, {
 		Conversation: Conversation{"bankx", "c", "", "", "directline", at.Add(12 * time.Hour), ""},
 		Key:          Key{DayPartition("bankx", at.Add(12*time.Hour)), ConversationRow("c")},

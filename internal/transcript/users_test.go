@@ -10,41 +10,75 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestUserRowsOfDistinctUsersAndConversationsDiffer(t *testing.T) {
-	type pair struct{ user, conversation string }
-	anyPair := rapid.Custom(func(t *rapid.T) pair {
-		return pair{anyID().Draw(t, "user"), anyID().Draw(t, "conversation")}
+func anyPresence() *rapid.Generator[Presence] {
+	return rapid.Custom(func(t *rapid.T) Presence {
+		user, conversation := anyID().Draw(t, "user"), rapid.OneOf(anyID(), rapid.Just("c")).Draw(t, "conversation")
+		day := rapid.SampledFrom([]string{"79738878", "00000000", "79738879"}).Draw(t, "day")
+		return Presence{User: UserPart(user), Conversation: ConversationRow("x" + conversation), Day: day}
 	})
+}
+
+func TestRowsOfDistinctPresencesDiffer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		one, other := anyPair.Draw(t, "one"), anyPair.Draw(t, "other")
-		row, otherRow := UserRow(one.user, ConversationRow(one.conversation)), UserRow(other.user, ConversationRow(other.conversation))
-		wantStorableKey(t, row)
-		if (one == other) != (row == otherRow) {
-			t.Fatalf("%q and %q have rows %q and %q", one, other, row, otherRow)
+		one, other := anyPresence().Draw(t, "one"), anyPresence().Draw(t, "other")
+		for _, row := range []string{one.RowByUser(), one.RowByConversation()} {
+			wantStorableKey(t, row)
+		}
+		if same := one == other; same != (one.RowByUser() == other.RowByUser()) || same != (one.RowByConversation() == other.RowByConversation()) {
+			t.Fatalf("%q and %q have the same row", one, other)
+		}
+		if one.RowByUser() == other.RowByConversation() {
+			t.Fatalf("the row of the user in %q is that of the conversation in %q", one, other)
 		}
 	})
 }
 
-func TestAUserRowTellsItsConversation(t *testing.T) {
+func TestARowTellsItsPresence(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		user, key := anyID().Draw(t, "user"), ConversationRow(anyID().Draw(t, "conversation"))
-		got, ok := ParseUserRow(UserRow(user, key))
-		if ok != (key != "") || ok && got != key {
-			t.Fatalf("%q reads as %q, %v", UserRow(user, key), got, ok)
+		presence := anyPresence().Draw(t, "presence")
+		if key, ok := ParseUserRow(presence.RowByUser()); !ok || key != presence.Conversation {
+			t.Fatalf("%q reads as %q, %v", presence.RowByUser(), key, ok)
+		}
+		if got, ok := ParsePresence(presence.RowByConversation()); !ok || got != presence {
+			t.Fatalf("%q reads as %q, %v", presence.RowByConversation(), got, ok)
 		}
 	})
-	for _, row := range []string{"", "user", "user.", "user.a.b", "user.a/b", "us/er.key", "us~er.key", "user.=2", strings.Repeat("u", 97) + ".key"} {
+	day := ".79738878"
+	for _, row := range []string{
+		"", "user", "user.", "user.key", "user.key.", "user.key.7973887", "user.key.7973887x", "user.a.b" + day, "user.a/b" + day, "us/er.key" + day,
+		"us~er.key" + day, "user.=2" + day, "~key.79738878.user", strings.Repeat("u", 89) + ".key" + day,
+	} {
 		if key, ok := ParseUserRow(row); ok {
 			t.Errorf("%q reads as conversation %q", row, key)
 		}
 	}
+	for _, row := range []string{"", "~", "~key", "~key" + day, "key" + day + ".user", "~.79738878.user", "~key.7973887.user", "~key" + day + ".us/er", "~key" + day + ".a.b"} {
+		if presence, ok := ParsePresence(row); ok {
+			t.Errorf("%q reads as %q", row, presence)
+		}
+	}
+}
+
+func TestThePresencesOfAConversationLieTogether(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		presence, key := anyPresence().Draw(t, "presence"), anyPresence().Draw(t, "other").Conversation
+		from, to := PresenceRange(key)
+		if inside := from <= presence.RowByConversation() && presence.RowByConversation() < to; inside != (key == presence.Conversation) {
+			t.Fatalf("%q inside [%q, %q): %v", presence.RowByConversation(), from, to, inside)
+		}
+		if row := presence.RowByUser(); from <= row && row < to {
+			t.Fatalf("%q inside [%q, %q)", row, from, to)
+		}
+	})
 }
 
 func TestUserRangeHoldsOneUser(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		one, other := anyID().Draw(t, "one"), anyID().Draw(t, "other")
 		from, to := UserRange(one)
-		row := UserRow(other, ConversationRow(anyID().Draw(t, "conversation")))
+		presence := anyPresence().Draw(t, "presence")
+		presence.User = UserPart(other)
+		row := presence.RowByUser()
 		if inside := from <= row && row < to; inside != (one == other) {
 			t.Fatalf("%q inside [%q, %q): %v", row, from, to, inside)
 		}
@@ -67,8 +101,28 @@ func TestASummaryNamesEverybodyOnceInOrder(t *testing.T) {
 	if want := []string{"user=20001", "user=20002", "user=20003"}; !slices.Equal(summary.Users, want) {
 		t.Errorf("users %q, want %q", summary.Users, want)
 	}
-	if want := []string{"user=20001.c", "user=20002.c", "user=20003.c"}; !slices.Equal(summary.UserRows(), want) {
-		t.Errorf("rows %q, want %q", summary.UserRows(), want)
+	day := strings.TrimPrefix(summary.Key.Partition, "bankx.")
+	if want := []Presence{{"user=20001", "c", day}, {"user=20002", "c", day}, {"user=20003", "c", day}}; !slices.Equal(summary.Presences(), want) {
+		t.Errorf("presences %q, want %q", summary.Presences(), want)
+	}
+}
+
+func TestADayOfNobodyHasAPresence(t *testing.T) {
+	summary := Summarize([]Record{{Key: NewKey("bankx", "c", "1", oldTime()), SentAt: oldTime()}})[0]
+	presences := summary.Presences()
+	if len(presences) != 1 || presences[0].User != "" || presences[0].DayKey("bankx") != summary.Key {
+		t.Errorf("presences %q of %q", presences, summary.Key)
+	}
+}
+
+func TestACrowdIsPresentWhole(t *testing.T) {
+	numbers := make([]int, 200)
+	for i := range numbers {
+		numbers[i] = i
+	}
+	whole := crowd(numbers...)
+	if len(whole.Users) != 64 || len(whole.Presences()) != 200 {
+		t.Errorf("of 200 users %d are named and %d present", len(whole.Users), len(whole.Presences()))
 	}
 }
 

@@ -19,20 +19,83 @@ import (
 // leaves nothing unfinished. The file's pages are used again but not
 // overwritten: its bytes may hold what was erased for a while.
 func (s *Store) Erase(ctx context.Context, assistant, key string) error {
+	return s.erase(ctx, assistant, key, time.Time{})
+}
+
+// EraseIdle implements [transcript.Eraser]. What is stored is stored before the
+// transaction or after it.
+func (s *Store) EraseIdle(ctx context.Context, assistant string, day transcript.DayRow, before time.Time) error {
+	return s.erase(ctx, assistant, day.Key, before)
+}
+
+// Finish implements [transcript.Eraser]. There is nothing to finish.
+func (s *Store) Finish(ctx context.Context, _, _ string) error {
+	return ctx.Err()
+}
+
+// erase erases a conversation, unless it has an activity of the given moment or
+// later; the zero time bounds nothing.
+func (s *Store) erase(ctx context.Context, assistant, key string, before time.Time) error {
 	if !transcript.ValidKey(key) {
 		return ctx.Err()
 	}
 	return s.file.Update(ctx, func(tx *bbolt.Tx) error {
 		partition := transcript.KeyPartition(assistant, key)
+		from, to := partition+rowMark, partition+afterRowMark
+		if last := lastKey(tx, messages, from, to); last != "" && !before.IsZero() {
+			at, err := rowTime(strings.TrimPrefix(last, from))
+			if err != nil {
+				return err
+			}
+			if !at.Before(before) {
+				return transcript.ErrActive
+			}
+		}
 		all := func([]byte) bool { return true }
-		if err := deleteRows(tx, messages, partition+rowMark, partition+afterRowMark, all); err != nil {
+		if err := deleteRows(tx, messages, from, to, all); err != nil {
 			return err
 		}
-		from, to := transcript.DayRange(assistant)
+		partition = transcript.UsersPartition(assistant)
+		err := deleteRows(tx, users, partition+rowMark, partition+afterRowMark, func(row []byte) bool {
+			of, ok := transcript.ParseUserRow(string(row[len(partition)+len(rowMark):]))
+			return ok && of == key
+		})
+		if err != nil {
+			return err
+		}
+		from, to = transcript.DayRange(assistant)
 		return deleteRows(tx, conversations, from, to, func(row []byte) bool {
 			return bytes.HasSuffix(row, []byte(rowMark+key))
 		})
 	})
+}
+
+// lastKey returns the last key of a bucket from key from up to before key to, or
+// nothing.
+func lastKey(tx *bbolt.Tx, bucket, from, to string) string {
+	table := tx.Bucket([]byte(bucket))
+	if table == nil {
+		return ""
+	}
+	cursor := table.Cursor()
+	key, _ := cursor.Seek([]byte(to))
+	if key == nil {
+		key, _ = cursor.Last()
+	} else {
+		key, _ = cursor.Prev()
+	}
+	if key == nil || string(key) < from {
+		return ""
+	}
+	return string(key)
+}
+
+func rowTime(messageRow string) (time.Time, error) {
+	at, ok := transcript.RowTime(messageRow)
+	if !ok {
+		return time.Time{}, errors.New("reading a record: there is no time in its key")
+	}
+	return at, nil
 }
 
 // deleteRows deletes the rows of a bucket from key from up to before key to
@@ -58,10 +121,15 @@ func deleteRows(tx *bbolt.Tx, bucket, from, to string, isMeant func(key []byte) 
 }
 
 // UserConversations implements [transcript.Eraser]. It goes through the
-// assistant's index.
+// assistant's index as well: a file may be from before there were rows of users.
 func (s *Store) UserConversations(ctx context.Context, assistant, userID string) ([]string, error) {
 	user := transcript.UserPart(userID)
-	var keys []string
+	partition := transcript.UsersPartition(assistant) + rowMark
+	from, to := transcript.UserRange(userID)
+	keys, err := s.usersKeys(ctx, partition, from, to)
+	if err != nil {
+		return nil, err
+	}
 	for summary, err := range s.days(ctx, assistant) {
 		if err != nil {
 			return nil, err
@@ -72,6 +140,25 @@ func (s *Store) UserConversations(ctx context.Context, assistant, userID string)
 	}
 	slices.Sort(keys)
 	return slices.Compact(keys), nil
+}
+
+// usersKeys returns the conversations in rows of users.
+func (s *Store) usersKeys(ctx context.Context, partition, from, to string) ([]string, error) {
+	var keys []string
+	err := s.file.View(ctx, func(tx *bbolt.Tx) error {
+		table := tx.Bucket([]byte(users))
+		if table == nil {
+			return nil
+		}
+		cursor := table.Cursor()
+		for row, _ := cursor.Seek([]byte(partition + from)); row != nil && string(row) < partition+to; row, _ = cursor.Next() {
+			if key, ok := transcript.ParseUserRow(string(row[len(partition):])); ok {
+				keys = append(keys, key)
+			}
+		}
+		return nil
+	})
+	return keys, err
 }
 
 // Unfinished implements [transcript.Eraser]. There are none.
@@ -116,11 +203,7 @@ func (s *Store) LastActivity(ctx context.Context, assistant, key string) (at tim
 	if row == "" {
 		return time.Time{}, transcript.ErrNoConversation
 	}
-	at, ok := transcript.RowTime(strings.TrimPrefix(row, partition+rowMark))
-	if !ok {
-		return time.Time{}, errors.New("reading a record: there is no time in its key")
-	}
-	return at, nil
+	return rowTime(strings.TrimPrefix(row, partition+rowMark))
 }
 
 // Bookmark implements [transcript.Eraser].

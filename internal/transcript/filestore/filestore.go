@@ -43,6 +43,7 @@ func Open(path string, options *Options) (*Store, error) {
 const (
 	messages      = "messages"
 	conversations = "conversations"
+	users         = "users"
 	auditing      = "audit"
 	bookmarks     = "bookmarks" // by assistant
 	rowMark       = "/"
@@ -61,7 +62,11 @@ func (s *Store) Put(ctx context.Context, records []transcript.Record) ([]transcr
 		if err := putRecords(tx, records); err != nil {
 			return err
 		}
-		return mergeSummaries(tx, transcript.Summarize(records))
+		summaries := transcript.Summarize(records)
+		if err := putUsers(tx, summaries); err != nil {
+			return err
+		}
+		return mergeSummaries(tx, summaries)
 	})
 }
 
@@ -77,6 +82,27 @@ func putRecords(tx *bbolt.Tx, records []transcript.Record) error {
 		}
 		if err := bucket.Put(bucketKey(records[i].Key), row); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// putUsers notes everybody who took part: the index names some of a crowd only.
+func putUsers(tx *bbolt.Tx, summaries []transcript.DaySummary) error {
+	bucket, err := tx.CreateBucketIfNotExists([]byte(users))
+	if err != nil {
+		return err
+	}
+	for i := range summaries {
+		partition := transcript.UsersPartition(summaries[i].Assistant)
+		for _, presence := range summaries[i].Presences() {
+			if presence.User == "" {
+				continue
+			}
+			key := transcript.Key{Partition: partition, Row: presence.RowByUser()}
+			if err := bucket.Put(bucketKey(key), nil); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -65,6 +65,26 @@ func userHasConversations(t *testing.T, s subject) {
 	}
 }
 
+// Far more users than a row of the index names, in few deliveries and in many.
+func crowdHasConversation(t *testing.T, s subject) {
+	var records []transcript.Record
+	for i := range 150 {
+		records = append(records, s.said(t, "crowd", fmt.Sprint(i), noon().Add(time.Duration(i)*time.Second), fmt.Sprintf("user %03d", 149-i)))
+	}
+	s.must(t, records[:100]...)
+	for few := range slices.Chunk(records[100:], 10) {
+		s.must(t, few...)
+	}
+	for i := range records {
+		s.wantUserConversations(t, records[i].User.ID, "crowd")
+	}
+	s.erase(t, "crowd")
+	for i := range records {
+		s.wantUserConversations(t, records[i].User.ID)
+	}
+	s.wantGone(t, "crowd")
+}
+
 func anyUserIDIsFound(t *testing.T, s subject) {
 	var records []transcript.Record
 	for i, user := range hostileIDs() {

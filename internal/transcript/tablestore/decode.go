@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"chatgate/internal/transcript"
@@ -66,6 +67,12 @@ func decodeRecord(entity []byte) (transcript.Record, error) {
 		SentAt:         row.SentAt,
 		Activity:       activity,
 	}, nil
+}
+
+// isUser reports whether the sender of an activity is the user, as far as its
+// columns tell.
+func isUser(role, id string) bool {
+	return id != "" && strings.EqualFold(role, "user") || strings.HasPrefix(id, "dl_")
 }
 
 // unpackActivity returns the activity that several columns hold.

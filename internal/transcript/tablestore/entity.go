@@ -105,10 +105,3 @@ func textOf(list []string) string {
 	}
 	return string(text)
 }
-
-// encodeUser returns a row of table users.
-func encodeUser(key tables.Key, conversationKey string) []byte {
-	e := tables.NewEntity(key, len(conversationKey))
-	e.Text(keyColumn, conversationKey)
-	return e.JSON()
-}

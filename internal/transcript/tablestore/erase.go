@@ -2,10 +2,9 @@ package tablestore
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strings"
-
-	"golang.org/x/sync/errgroup"
+	"time"
 
 	"chatgate/internal/tables"
 	"chatgate/internal/transcript"
@@ -19,194 +18,198 @@ import (
 // Put with storing it and the erasure with looking for activities, until it
 // finds none.
 func (s *Store) Erase(ctx context.Context, assistant, key string) error {
+	e := &erasure{store: s, assistant: assistant, key: key}
+	return explained(e.run(ctx))
+}
+
+// EraseIdle removes a conversation that does not go on; see [transcript.Eraser].
+func (s *Store) EraseIdle(ctx context.Context, assistant string, day transcript.DayRow, before time.Time) error {
+	e := &erasure{store: s, assistant: assistant, key: day.Key, before: before}
+	e.day = transcript.DayPartition(assistant, day.Day)
+	return explained(e.run(ctx))
+}
+
+// Finish goes on with an interrupted erasure; see [transcript.Eraser].
+func (s *Store) Finish(ctx context.Context, assistant, key string) error {
 	if !transcript.ValidKey(key) {
 		return ctx.Err()
 	}
-	e := erasure{store: s, assistant: assistant, key: key}
-	if err := e.run(ctx); err != nil {
-		return fmt.Errorf("erasing a conversation: %w", err)
+	found, err := s.readJournal(ctx, journalKey(assistant, key))
+	if err != nil || found.etag == "" {
+		return explained(err)
+	}
+	e := &erasure{store: s, assistant: assistant, key: key, before: found.before, journal: found}
+	if err := e.goOn(ctx, survey{}); !errors.Is(err, transcript.ErrActive) {
+		return explained(err)
 	}
 	return nil
+}
+
+func explained(err error) error {
+	if err == nil || errors.Is(err, transcript.ErrActive) {
+		return err
+	}
+	return fmt.Errorf("erasing a conversation: %w", err)
 }
 
 // erasure removes one conversation.
 type erasure struct {
 	store          *Store
 	assistant, key string
-	// removedUsers are the rows of table users that went with activities of the
-	// journal at hand.
-	removedUsers map[string]bool
+	// before is where the activities begin that are kept, and with them the
+	// conversation; zero: nothing is kept.
+	before time.Time
+	// day is a partition of table conversations that may have a row of the
+	// conversation although nothing else leads there; it may be empty.
+	day string
+	// journal is the one in the table when it was last read or written.
+	journal journal
 }
 
-// run erases the days that the journal names, then those on which there are
-// activities, until there are none.
+// run begins an erasure, or goes on with one that was interrupted.
 func (e *erasure) run(ctx context.Context) error {
-	place := journalKey(e.assistant, e.key)
-	current, err := e.store.readJournal(ctx, place)
-	for erased := false; err == nil; {
-		if len(current.days) > 0 {
-			if err := e.eraseDays(ctx, current.days); err != nil {
-				return err
-			}
-			erased = true
-		}
-		days, scanErr := e.activeDays(ctx)
-		switch {
-		case scanErr != nil:
-			return scanErr
-		case len(days) > 0:
-			current, err = e.store.writeJournal(ctx, place, days, current.etag)
-		case current.etag != "":
-			current, err = e.close(ctx, place, current)
-		case erased:
-			return nil
-		default:
-			erased, err = true, e.sweep(ctx)
+	if !transcript.ValidKey(e.key) {
+		return ctx.Err()
+	}
+	found, err := e.store.readJournal(ctx, journalKey(e.assistant, e.key))
+	if err != nil {
+		return err
+	}
+	if found.etag != "" {
+		return e.takeOver(ctx, found)
+	}
+	left, err := e.survey(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if e.goesOn(&left) {
+		return transcript.ErrActive
+	}
+	if err := e.advance(ctx, left.days); err != nil {
+		return err
+	}
+	return e.goOn(ctx, left)
+}
+
+// takeOver goes on with the journal of another erasure. Whoever goes on after
+// this one shall keep no more than this one does.
+func (e *erasure) takeOver(ctx context.Context, found journal) error {
+	e.resume(found)
+	if e.before.IsZero() && !found.before.IsZero() {
+		if err := e.advance(ctx, found.days); err != nil {
+			return err
 		}
 	}
+	return e.goOn(ctx, survey{})
+}
+
+// resume takes a journal for the one in the table. Where that keeps nothing, this
+// erasure does not either.
+func (e *erasure) resume(found journal) {
+	e.journal = found
+	if found.etag != "" && found.before.IsZero() {
+		e.before = time.Time{}
+	}
+}
+
+// goOn erases the days that the journal names, then those on which there are
+// activities, until there are none that may be erased: a day that lost some of
+// them would have a row that says what is gone. left is what there was before the
+// journal was written, as far as that is known.
+func (e *erasure) goOn(ctx context.Context, left survey) error {
+	for {
+		if err := e.eraseActivities(ctx); err != nil {
+			return err
+		}
+		var err error
+		if left, err = e.eraseRows(ctx, left); err != nil {
+			return err
+		}
+		days := left.days
+		if e.goesOn(&left) {
+			days = nil
+		}
+		if err := e.advance(ctx, days); err != nil {
+			return err
+		}
+		switch {
+		case len(days) > 0 || e.journal.etag != "": // there is more, perhaps of another erasure
+		case e.goesOn(&left):
+			return transcript.ErrActive
+		default:
+			return nil
+		}
+	}
+}
+
+// goesOn reports whether there are activities that are to be kept.
+func (e *erasure) goesOn(left *survey) bool {
+	return !e.before.IsZero() && len(left.days) > 0 && !left.last.Before(e.before)
+}
+
+// advance puts a journal of these days in place of the one that is done; without
+// days there is none any more. Where another erasure has changed it meanwhile,
+// the other's is what has to be done next.
+func (e *erasure) advance(ctx context.Context, days []window) error {
+	place := journalKey(e.assistant, e.key)
+	switch {
+	case len(days) > 0:
+		next, err := e.store.writeJournal(ctx, place, journal{days: days, before: e.before, etag: e.journal.etag})
+		e.resume(next)
+		return err
+	case e.journal.etag == "":
+		return nil
+	}
+	err := e.store.erasures.Delete(ctx, place, e.journal.etag)
+	if tables.IsConflict(err) {
+		next, err := e.store.readJournal(ctx, place)
+		e.resume(next)
+		return err
+	}
+	e.journal = journal{}
 	return err
 }
 
-// close removes the journal. Where another erasure has changed it meanwhile, it
-// returns the other's, to be done as well.
-func (e *erasure) close(ctx context.Context, place tables.Key, done journal) (journal, error) {
-	err := e.store.erasures.Delete(ctx, place, done.etag)
-	if tables.IsConflict(err) {
-		return e.store.readJournal(ctx, place)
-	}
-	return journal{}, err
+// survey is what activities a conversation has.
+type survey struct {
+	// days are the first days on which there are any, as many as a journal holds.
+	days []window
+	// active are all of these days, as partitions of table conversations.
+	active map[string]bool
+	// last is when the last activity was.
+	last time.Time
 }
 
-// activeDays returns the first days on which there are activities.
-func (e *erasure) activeDays(ctx context.Context) ([]window, error) {
-	var days []window
+// survey looks for activities. Of the rows of table recent that were found
+// before, it notes which have their activity.
+func (e *erasure) survey(ctx context.Context, found []*dayRows) (survey, error) {
+	moments := make(map[time.Time]*recentFound)
+	for _, day := range found {
+		for _, row := range day.recent {
+			moments[row.at] = row
+		}
+	}
+	left := survey{active: make(map[string]bool)}
+	var end time.Time // of the day at hand
 	for activity, err := range e.store.activityKeys(ctx, e.assistant, e.key, activitySpan{page: pageOfKeys}) {
 		if err != nil {
-			return nil, err
+			return survey{}, err
 		}
-		if count := len(days); count > 0 && activity.at.Before(nextDay(days[count-1].From)) {
-			days[count-1].widen(activity.at)
+		left.last = activity.at
+		if row := moments[activity.at]; row != nil {
+			row.isCurrent = true
+		}
+		if isNew := !activity.at.Before(end); isNew {
+			end = nextDay(activity.at)
+			left.active[transcript.DayPartition(e.assistant, activity.at)] = true
+			if len(left.days) < maxJournal {
+				left.days = append(left.days, window{From: activity.at, To: activity.at})
+			}
 			continue
 		}
-		if len(days) == maxJournal {
-			break
-		}
-		days = append(days, window{From: activity.at, To: activity.at})
-	}
-	return days, nil
-}
-
-// eraseDays removes the activities of days, and then what the other tables say
-// of these days.
-func (e *erasure) eraseDays(ctx context.Context, days []window) error {
-	if err := e.eraseActivities(ctx, days); err != nil {
-		return err
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(e.store.parallelism)
-	for _, day := range days {
-		group.Go(func() error { return e.eraseDay(ctx, day) })
-	}
-	return group.Wait()
-}
-
-// eraseDay removes a day of the index and what goes with it. The row of the
-// index goes last, and only as it was when the others were removed: it says
-// which users there are.
-func (e *erasure) eraseDay(ctx context.Context, day window) error {
-	place := transcript.Key{Partition: transcript.DayPartition(e.assistant, day.From), Row: e.key}
-	for conflicts := 1; ; conflicts++ {
-		row, err := e.store.readRow(ctx, e.assistant, place)
-		if err != nil {
-			return err
-		}
-		if row.etag != "" {
-			day.widen(lastTime(&row.summary))
-		}
-		if err := e.eraseAround(ctx, &row.summary, day); err != nil || row.etag == "" {
-			return err
-		}
-		err = e.store.index.Delete(ctx, tables.Key(place), row.etag)
-		if !tables.IsConflict(err) || conflicts == maxConflicts {
-			return err
-		}
-		if err := pause(ctx, conflicts); err != nil {
-			return err
+		if newest := &left.days[len(left.days)-1]; activity.at.Before(nextDay(newest.From)) {
+			newest.widen(activity.at)
 		}
 	}
-}
-
-// manyUsers is from how many on a day's row may not name all of them.
-const manyUsers = 64
-
-// eraseAround removes a day's rows from the tables users and recent.
-func (e *erasure) eraseAround(ctx context.Context, summary *transcript.DaySummary, day window) error {
-	partition := transcript.UsersPartition(e.assistant)
-	if err := e.store.users.DeleteAll(ctx, partition, summary.UserRows()); err != nil {
-		return err
-	}
-	if len(summary.Users) >= manyUsers {
-		if err := e.sweepUsers(ctx); err != nil {
-			return err
-		}
-	}
-	of := transcript.DayPartition(e.assistant, day.From)
-	from := tables.Key{Partition: of, Row: transcript.RecentRow(day.To, e.key)}
-	to := tables.Key{Partition: of, Row: transcript.RecentRow(day.From, e.key) + "-"}
-	return e.removeFound(ctx, e.store.recent, from, to, e.byColumn())
-}
-
-// byColumn finds the rows of the conversation by the column with its key.
-func (e *erasure) byColumn() tables.Query {
-	query := keyQuery()
-	query.Filter = keyColumn + " eq " + tables.Quote(e.key)
-	return query
-}
-
-// sweepUsers removes the conversation's rows from table users, whoever they are
-// of. The service goes through all of the assistant's.
-func (e *erasure) sweepUsers(ctx context.Context) error {
-	partition := transcript.UsersPartition(e.assistant)
-	from, to := tables.Key{Partition: partition}, tables.Key{Partition: partition, Row: "~"}
-	return e.removeFound(ctx, e.store.users, from, to, e.byColumn())
-}
-
-// sweep removes what the other tables say of a conversation that has no
-// activities: what a Put left that did not come to its end. Nothing tells the
-// days, so that the service goes through all of the assistant's.
-func (e *erasure) sweep(ctx context.Context) error {
-	if err := e.sweepUsers(ctx); err != nil {
-		return err
-	}
-	first, last := transcript.DayRange(e.assistant)
-	from, to := tables.Key{Partition: first}, tables.Key{Partition: last}
-	if err := e.removeFound(ctx, e.store.recent, from, to, e.byColumn()); err != nil {
-		return err
-	}
-	query := keyQuery()
-	query.Filter = "RowKey eq " + tables.Quote(e.key)
-	return e.removeFound(ctx, e.store.index, from, to, query)
-}
-
-// removeFound removes the rows of a table that a query finds between two keys.
-func (e *erasure) removeFound(ctx context.Context, table *tables.Table, from, to tables.Key, query tables.Query) error {
-	found := make(map[string][]string)
-	for row, err := range tables.Decoded(table.Range(ctx, from, to, query), decodeKey) {
-		if err != nil {
-			return err
-		}
-		found[row.PartitionKey] = append(found[row.PartitionKey], row.RowKey)
-	}
-	for partition, rows := range found {
-		if err := table.DeleteAll(ctx, partition, rows); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// isUser reports whether the sender of an activity is the user, as far as its
-// columns tell.
-func isUser(role, id string) bool {
-	return id != "" && strings.EqualFold(role, "user") || strings.HasPrefix(id, "dl_")
+	return left, nil
 }

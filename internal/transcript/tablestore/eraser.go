@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +36,8 @@ func (s *Store) UserConversations(ctx context.Context, assistant, userID string)
 			keys = append(keys, key)
 		}
 	}
-	return keys, nil
+	slices.Sort(keys) // a row for each day
+	return slices.Compact(keys), nil
 }
 
 // keyQuery reads nothing but the keys of rows.

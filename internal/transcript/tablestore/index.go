@@ -152,6 +152,7 @@ func (s *Store) lookAt(ctx context.Context, update *indexUpdate) error {
 		return nil
 	}
 	update.take(row)
+	update.isSeen = true
 	return nil
 }
 

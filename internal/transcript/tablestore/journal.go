@@ -44,6 +44,8 @@ func (w *window) contains(at time.Time) bool {
 // is the activities that tell the days, and removed when all are gone.
 type journal struct {
 	days []window
+	// before is where the activities begin that the erasure keeps; zero: none.
+	before time.Time
 	// etag is that of the row, or empty where there is none.
 	etag azcore.ETag
 }
@@ -57,20 +59,21 @@ func (s *Store) readJournal(ctx context.Context, key tables.Key) (journal, error
 	if err != nil || etag == "" {
 		return journal{}, err
 	}
-	days, err := decodeJournal(entity)
+	found, err := decodeJournal(entity)
 	if err != nil {
 		return journal{}, fmt.Errorf("reading table %s: %w", erasuresTable, err)
 	}
-	return journal{days: days, etag: etag}, nil
+	found.etag = etag
+	return found, nil
 }
 
-// writeJournal puts a journal in place of what was there, if that had etag. It
-// returns what is there then: after a conflict another erasure's.
-func (s *Store) writeJournal(ctx context.Context, key tables.Key, days []window, etag azcore.ETag) (journal, error) {
-	entity := encodeJournal(key, days)
+// writeJournal puts a journal in place of what was there, if that had its ETag.
+// It returns what is there then: after a conflict another erasure's.
+func (s *Store) writeJournal(ctx context.Context, key tables.Key, next journal) (journal, error) {
+	entity := encodeJournal(key, &next)
 	operation := s.erasures.Insert(key, entity)
-	if etag != "" {
-		operation = s.erasures.Replace(key, entity, etag)
+	if next.etag != "" {
+		operation = s.erasures.Replace(key, entity, next.etag)
 	}
 	etags, err := s.erasures.Commit(ctx, []tables.Operation{operation})
 	if err != nil && !tables.IsConflict(err) {
@@ -79,33 +82,45 @@ func (s *Store) writeJournal(ctx context.Context, key tables.Key, days []window,
 	if len(etags) == 0 {
 		return s.readJournal(ctx, key)
 	}
-	return journal{days: days, etag: etags[0]}, nil
+	next.etag = etags[0]
+	return next, nil
 }
 
-func encodeJournal(key tables.Key, days []window) []byte {
-	list := make([]string, len(days))
-	for i, day := range days {
+func encodeJournal(key tables.Key, j *journal) []byte {
+	list := make([]string, len(j.days))
+	for i, day := range j.days {
 		list[i] = day.From.UTC().Format(time.RFC3339Nano) + "/" + day.To.UTC().Format(time.RFC3339Nano)
 	}
-	e := tables.NewEntity(key, 64*len(days))
+	e := tables.NewEntity(key, 64*len(list))
 	e.Text("Days", textOf(list))
+	if !j.before.IsZero() {
+		e.Text("Before", j.before.UTC().Format(time.RFC3339Nano))
+	}
 	return e.JSON()
 }
 
-func decodeJournal(entity []byte) ([]window, error) {
-	var row struct{ Days string }
+func decodeJournal(entity []byte) (journal, error) {
+	var row struct{ Days, Before string }
 	var list []string
 	if json.Unmarshal(entity, &row) != nil || json.Unmarshal([]byte(row.Days), &list) != nil {
-		return nil, errRow
+		return journal{}, errRow
 	}
-	days := make([]window, len(list))
+	found := journal{days: make([]window, len(list))}
 	for i, text := range list {
 		var err error
-		if days[i], err = parseWindow(text); err != nil {
-			return nil, err
+		if found.days[i], err = parseWindow(text); err != nil {
+			return journal{}, err
 		}
 	}
-	return days, nil
+	if row.Before == "" {
+		return found, nil
+	}
+	before, err := time.Parse(time.RFC3339Nano, row.Before)
+	if err != nil {
+		return journal{}, errRow
+	}
+	found.before = before.UTC()
+	return found, nil
 }
 
 // parseWindow reads two moments of one day, the earlier first.

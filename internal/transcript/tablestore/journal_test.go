@@ -22,10 +22,13 @@ func drawWindow(t *rapid.T) window {
 
 func TestJournalsComeBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		days := rapid.SliceOfN(rapid.Custom(drawWindow), 1, 5).Draw(t, "days")
-		got, err := decodeJournal(encodeJournal(tables.Key{Partition: "p", Row: "r"}, days))
-		if err != nil || !slices.Equal(got, days) {
-			t.Fatalf("%v came back as %v, %v", days, got, err)
+		want := journal{days: rapid.SliceOfN(rapid.Custom(drawWindow), 1, 5).Draw(t, "days")}
+		if rapid.Bool().Draw(t, "bounded") {
+			want.before = drawWindow(t).From
+		}
+		got, err := decodeJournal(encodeJournal(tables.Key{Partition: "p", Row: "r"}, &want))
+		if err != nil || !slices.Equal(got.days, want.days) || got.before != want.before {
+			t.Fatalf("%v came back as %v, %v", want, got, err)
 		}
 	})
 }
@@ -34,7 +37,7 @@ func TestAFullJournalFitsAProperty(t *testing.T) {
 	long := time.Date(2026, 11, 21, 12, 0, 0, 123456789, time.UTC)
 	days := slices.Repeat([]window{{From: long, To: long}}, maxJournal)
 	var row struct{ Days string }
-	if err := json.Unmarshal(encodeJournal(tables.Key{Partition: "p", Row: "r"}, days), &row); err != nil {
+	if err := json.Unmarshal(encodeJournal(tables.Key{Partition: "p", Row: "r"}, &journal{days: days}), &row); err != nil {
 		t.Fatal(err)
 	}
 	if units := len(utf16.Encode([]rune(row.Days))); units > 32<<10 {
@@ -66,16 +69,20 @@ func FuzzDecodeJournal(f *testing.F) {
 		row, _ := json.Marshal(map[string]string{"Days": days})
 		f.Add(row)
 	}
+	for _, before := range []string{"2026-11-21T12:00:00Z", "2026", "now"} {
+		row, _ := json.Marshal(map[string]string{"Days": "[]", "Before": before})
+		f.Add(row)
+	}
 	f.Add([]byte("{"))
 	f.Fuzz(func(t *testing.T, entity []byte) {
-		days, err := decodeJournal(entity)
+		found, err := decodeJournal(entity)
 		if err != nil {
-			if len(days) > 0 || strings.Contains(err.Error(), "2026") {
-				t.Errorf("a journal that cannot be read gives %v, %v", days, err)
+			if len(found.days) > 0 || strings.Contains(err.Error(), "2026") {
+				t.Errorf("a journal that cannot be read gives %v, %v", found, err)
 			}
 			return
 		}
-		for _, day := range days {
+		for _, day := range found.days {
 			if day.To.Before(day.From) || !day.To.Before(nextDay(day.From)) {
 				t.Errorf("%v is no part of a day", day)
 			}

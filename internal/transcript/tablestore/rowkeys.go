@@ -30,8 +30,8 @@ func (s *Store) fitting(records []transcript.Record) ([]transcript.Record, []tra
 func longestRowKey(record transcript.Record) int {
 	summary := transcript.Summarize([]transcript.Record{record})[0]
 	longest := max(len(record.Key.Row), len(summary.Key.Row), len(recentRow(&summary)))
-	for _, row := range summary.UserRows() {
-		longest = max(longest, len(row))
+	for _, presence := range summary.Presences() {
+		longest = max(longest, len(presence.RowByUser()), len(presence.RowByConversation()))
 	}
 	return longest
 }

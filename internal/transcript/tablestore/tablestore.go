@@ -6,10 +6,12 @@
 // index, holds a partition for each assistant and day and in it a row for each
 // conversation. Table recent holds the same rows under the time of the day's
 // last activity, so that the newest come first. Table users says in which
-// conversations a user took part. Table erasures holds what an erasure has yet
-// to remove while it is under way, and where the purge of old conversations
-// stands. Table audit holds the entries of the ledger. All tables are created at
-// the first write, and columns that would be empty are left out.
+// conversations a user took part, and which users and days a conversation has:
+// by it an erasure finds rows of days that have no activities. Table erasures
+// holds what an erasure has yet to remove while it is under way, and where the
+// purge of old conversations stands. Table audit holds the entries of the ledger.
+// All tables are created at the first write, and columns that would be empty are
+// left out.
 //
 // Activities are upserted, so that a batch which is written again leaves the
 // same rows. Rows of the index are changed under their ETag, because several
@@ -140,7 +142,10 @@ var errErased = errors.New("the activities were erased again and again while the
 // [tables.Error] and hold neither addresses nor stored text.
 func (s *Store) Put(ctx context.Context, records []transcript.Record) ([]transcript.Refusal, error) {
 	records, refused := s.fitting(records)
-	for range maxErasures {
+	for erasures := range maxErasures {
+		if err := giveWay(ctx, erasures); err != nil {
+			return refused, err
+		}
 		more, erased, err := s.put(ctx, records)
 		refused = append(refused, more...)
 		if err != nil || len(erased) == 0 {
@@ -149,6 +154,15 @@ func (s *Store) Put(ctx context.Context, records []transcript.Record) ([]transcr
 		records = recordsIn(records, erased)
 	}
 	return refused, errErased
+}
+
+// giveWay waits a little before activities are stored again, longer each time, so
+// that the erasure finds none and ends.
+func giveWay(ctx context.Context, erasures int) error {
+	if erasures == 0 {
+		return nil
+	}
+	return pause(ctx, erasures)
 }
 
 // put stores records and enters them into the index. It returns the partitions

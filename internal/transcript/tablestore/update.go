@@ -21,6 +21,8 @@ type indexUpdate struct {
 	// unsure is whether the row may have been made after an erasure of the
 	// activities in more: it was not remembered from before they were stored.
 	unsure bool
+	// isSeen is whether the row was read since the activities were stored.
+	isSeen bool
 	// doubtful is whether the row may have changed since it was seen.
 	doubtful bool
 	// obsolete are the rows of table recent that the current one will replace:
@@ -44,20 +46,23 @@ func newIndexUpdate(more transcript.DaySummary, known indexRow, before uint64) *
 func (u *indexUpdate) take(row indexRow) {
 	u.row, u.doubtful, u.unsure = row, false, true
 	u.merged, _ = row.summary.Merge(u.more)
+	u.merged.Everyone = nil // of this Put's activities, and not of the row
 	if row.etag != "" {
 		u.obsolete = append(u.obsolete, recentRow(&row.summary))
 	}
 }
 
-// isThere reports whether row is what was to be written: the answer to the write
-// was lost, or another writer had the same to write.
-func (u *indexUpdate) isThere(row indexRow) bool {
-	return row.etag != "" && bytes.Equal(encodeSummary(&row.summary), encodeSummary(&u.merged))
-}
-
 // partition is that of the conversation in table messages.
 func (u *indexUpdate) partition() string {
 	return transcript.KeyPartition(u.more.Assistant, u.more.Key.Row)
+}
+
+// isThere reports whether row is what was to be written: the answer to the write
+// was lost, or another writer had the same to write. It does not count before
+// this Put has seen the row once and tried to write it: what was there before
+// the activities were stored may be removed by an erasure that did not see them.
+func (u *indexUpdate) isThere(row indexRow) bool {
+	return u.isSeen && row.etag != "" && row.etag != u.row.etag && bytes.Equal(encodeSummary(&row.summary), encodeSummary(&u.merged))
 }
 
 // operation writes merged over the row that was seen, and over no other.
@@ -69,11 +74,16 @@ func (u *indexUpdate) operation(index *tables.Table) tables.Operation {
 	return index.Replace(key, entity, u.row.etag)
 }
 
-// newUsers are the rows of table users that may be missing: those of users whom
-// the row that was seen does not name.
-func (u *indexUpdate) newUsers() []string {
-	rows, seen := u.merged.UserRows(), u.row.summary.UserRows()
-	return slices.DeleteFunc(rows, func(row string) bool { return slices.Contains(seen, row) })
+// newPresences are those that table users may lack: of users whom the row that
+// was seen does not name. A row that is new goes with one in any case, since it
+// is by these that an erasure finds the days of a conversation.
+func (u *indexUpdate) newPresences() []transcript.Presence {
+	presences := u.more.Presences()
+	if u.row.etag == "" {
+		return presences
+	}
+	seen := u.row.summary.Users
+	return slices.DeleteFunc(presences, func(p transcript.Presence) bool { return p.User == "" || slices.Contains(seen, p.User) })
 }
 
 // write writes rows of one day that are not written yet, after what comes before
@@ -82,7 +92,8 @@ func (u *indexUpdate) newUsers() []string {
 //
 // Also a row that another writer has left as it shall be is written: so the
 // other's next write, which may be under way, comes after this one's row of
-// table recent, or has to begin again.
+// table recent, or has to begin again. And an erasure that did not see the
+// activities leaves a row that was written since.
 func (s *Store) write(ctx context.Context, updates []*indexUpdate) (lost bool, err error) {
 	updates = unwritten(updates)
 	if err := s.enterUsers(ctx, updates); err != nil {
@@ -94,17 +105,27 @@ func (s *Store) write(ctx context.Context, updates []*indexUpdate) (lost bool, e
 	return s.writeDays(ctx, updates)
 }
 
-// enterUsers says of the users in which conversations they take part.
+// enterUsers says of the users in which conversations they take part, and of the
+// conversations who takes part in them and when. Both rows of a pair go in one
+// transaction, unless it would be too large for the service.
 func (s *Store) enterUsers(ctx context.Context, updates []*indexUpdate) error {
 	var operations []tables.Operation
 	for _, update := range updates {
 		partition := transcript.UsersPartition(update.more.Assistant)
-		for _, row := range update.newUsers() {
-			key := tables.Key{Partition: partition, Row: row}
-			operations = append(operations, s.users.Upsert(key, encodeUser(key, update.more.Key.Row)))
+		for _, presence := range update.newPresences() {
+			operations = append(operations, s.present(partition, presence.RowByConversation()))
+			if presence.User != "" {
+				operations = append(operations, s.present(partition, presence.RowByUser()))
+			}
 		}
 	}
 	return s.users.CommitAll(ctx, operations)
+}
+
+// present is the writing of a row of table users, which says all in its key.
+func (s *Store) present(partition, row string) tables.Operation {
+	key := tables.Key{Partition: partition, Row: row}
+	return s.users.Upsert(key, tables.NewEntity(key, 0).JSON())
 }
 
 // enterRecent puts the rows into the order of time, also those that do not

@@ -161,7 +161,7 @@ func (w *world) wantTraceless(t *testing.T, conversation string) {
 	key := transcript.ConversationRow(conversation)
 	for _, table := range []string{"messages", "conversations", "recent", "users", "erasures"} {
 		for _, r := range w.rows(t, table) {
-			parts := strings.Split(r.text("PartitionKey")+"."+r.text("RowKey"), ".")
+			parts := strings.FieldsFunc(r.text("PartitionKey")+"."+r.text("RowKey"), func(c rune) bool { return c == '.' || c == '~' })
 			if slices.Contains(parts, key) || r.text("ConversationId") == conversation || r.text("ConversationKey") == key {
 				t.Errorf("table %s still has %s / %s", table, r.text("PartitionKey"), r.text("RowKey"))
 			}
@@ -170,8 +170,8 @@ func (w *world) wantTraceless(t *testing.T, conversation string) {
 }
 
 // wantConsistent expects that the tables around the index say the same as the
-// index: each row has one in table recent with the same columns, and its users
-// are in table users. Rows of table recent that the index does not have are left
+// index: each row has one in table recent with the same columns, its users are
+// in table users, and its day is. Rows of table recent that the index does not have are left
 // only where a writer came to its end too soon.
 func (w *world) wantConsistent(t *testing.T, leftovers bool) {
 	t.Helper()
@@ -190,10 +190,18 @@ func (w *world) wantConsistent(t *testing.T, leftovers bool) {
 			t.Errorf("row %s of table recent (-index +recent):\n%s", place, diff)
 		}
 		delete(recent, place)
+		key, day := r.text("RowKey"), strings.TrimPrefix(r.text("PartitionKey"), w.assistant+".")
+		isDayThere := users["~"+key+"."+day+"."]
 		for _, user := range r.users() {
-			if !users[user+"."+r.text("RowKey")] {
-				t.Errorf("table users lacks %s of %s", user, r.text("RowKey"))
+			for _, row := range []string{user + "." + key + "." + day, "~" + key + "." + day + "." + user} {
+				isDayThere = isDayThere || users[row]
+				if !users[row] {
+					t.Errorf("table users lacks %s", row)
+				}
 			}
+		}
+		if !isDayThere {
+			t.Errorf("table users lacks day %s of %s", day, key)
 		}
 	}
 	if len(recent) > 0 && !leftovers {
