@@ -3,7 +3,7 @@ package settings
 import (
 	"strings"
 
-	"chatgate/internal/tables"
+	"chatgate/internal/endpoint"
 )
 
 // checkOrder complains where conversations are to be read that stand in no
@@ -16,7 +16,7 @@ func checkOrder(r *reader, s Settings) {
 		name = "ConversationStore"
 	}
 	readers := readersInOrder(r, s)
-	if len(readers) == 0 || !tables.IsCosmos(s.Store.TableServiceURI) && !tables.IsCosmos(s.Store.ConnectionString.Reveal()) {
+	if len(readers) == 0 || !endpoint.IsCosmos(s.Store.TableServiceURI) && !endpoint.IsCosmos(s.Store.ConnectionString.Reveal()) {
 		return
 	}
 	r.complain(name, "is Cosmos DB for Table, which gives rows back in no order, but "+strings.Join(readers, " and ")+

@@ -10,7 +10,6 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
-	"chatgate/internal/tables"
 	"chatgate/internal/transcript"
 	"chatgate/internal/transcript/tablestore"
 )
@@ -53,6 +52,9 @@ func storeAt(t *testing.T, endpoint string) (*tablestore.Store, *willing) {
 	return store, service
 }
 
+// maxCosmosRowKey is what Microsoft's documents say, in bytes.
+const maxCosmosRowKey = 255
+
 // ids are what lengthens the row keys of an activity, in all tables.
 func withIDs(conversation, activity, user string) transcript.Record {
 	record := message(conversation, activity, noon(), "")
@@ -92,7 +94,7 @@ func TestRecordsWithRowKeysTooLongForCosmosDBAreRefusedAlone(t *testing.T) {
 		}
 	}
 	for row := range service.rows {
-		if len(row) > tables.MaxCosmosRowKey {
+		if len(row) > maxCosmosRowKey {
 			t.Errorf("a row key of %d bytes was sent", len(row))
 		}
 	}

@@ -6,6 +6,12 @@ import (
 	"chatgate/internal/transcript"
 )
 
+// maxCosmosRowKey is how many bytes a row key has in Cosmos DB for Table at most
+// (https://learn.microsoft.com/azure/cosmos-db/table/faq, "Where is API for Table
+// not identical with Azure Table storage behavior?"), a quarter of what Table
+// Storage takes.
+const maxCosmosRowKey = 255
+
 // fitting parts records from those of which some row has a key that the service
 // never takes. What Cosmos DB for Table answers to one is written nowhere; that
 // it would refuse a whole transaction for it is certain.

@@ -35,6 +35,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"chatgate/internal/audit"
+	"chatgate/internal/endpoint"
 	"chatgate/internal/tables"
 	"chatgate/internal/transcript"
 )
@@ -103,7 +104,7 @@ func NewFromConnectionString(connection string, options *Options) (*Store, error
 	return newStore(service, connection), nil
 }
 
-func newStore(service *tables.Service, endpoint string) *Store {
+func newStore(service *tables.Service, account string) *Store {
 	s := &Store{
 		messages:    service.Table(messagesTable),
 		index:       service.Table(conversationsTable),
@@ -115,8 +116,8 @@ func newStore(service *tables.Service, endpoint string) *Store {
 		seen:        new(seenActivities),
 		parallelism: service.Parallelism(),
 	}
-	if tables.IsCosmos(endpoint) {
-		s.maxRowKey = tables.MaxCosmosRowKey
+	if endpoint.IsCosmos(account) {
+		s.maxRowKey = maxCosmosRowKey
 	}
 	return s
 }

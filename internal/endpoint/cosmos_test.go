@@ -1,13 +1,13 @@
-package tables_test
+package endpoint_test
 
 import (
 	"testing"
 
-	"chatgate/internal/tables"
+	"chatgate/internal/endpoint"
 )
 
 func TestCosmosDBIsToldByItsName(t *testing.T) {
-	for endpoint, want := range map[string]bool{
+	for text, want := range map[string]bool{
 		"https://bank.table.cosmos.azure.com":                                true,
 		"https://bank.table.cosmos.azure.com:443/":                           true,
 		"https://bank-westeurope.table.cosmos.azure.com":                     true,
@@ -23,8 +23,8 @@ func TestCosmosDBIsToldByItsName(t *testing.T) {
 		"UseDevelopmentStorage=true":                                         false,
 		"":                                                                   false,
 	} {
-		if got := tables.IsCosmos(endpoint); got != want {
-			t.Errorf("IsCosmos(%q) = %t", endpoint, got)
+		if got := endpoint.IsCosmos(text); got != want {
+			t.Errorf("IsCosmos(%q) = %t", text, got)
 		}
 	}
 }
