@@ -130,14 +130,17 @@ test('days are chosen by date, both included', async () => {
   await page.getByLabel('From').fill('2100-03-08');
   await page.getByLabel('To').fill('2100-03-09');
   await lists(page, ['王小明', 'Oda Odd']);
-  // Her 11 March begins at 23:00 of the 10th at Greenwich.
+  // Nora wrote on the 10th at Greenwich, where days end, and on the 11th in Berlin.
   await page.getByLabel('To').fill('2100-03-10');
-  await lists(page, ['王小明', 'Oda Odd']);
+  await lists(page, ['Nora Night', '王小明', 'Oda Odd']);
+  await page.getByText('Days end at midnight UTC').waitFor();
   await page.getByLabel('To').fill('2100-03-11');
   await lists(page, INBOX.slice(0, 5));
   await page.getByLabel('From').fill('2001-01-01');
   await page.getByLabel('To').fill('2001-01-02');
   await page.getByText('No conversations on these days').waitFor();
+  await page.getByLabel('To').fill('');
+  await page.getByText('Days end at midnight UTC').waitFor({ state: 'hidden' });
 });
 
 test('more are loaded, each conversation once', async () => {

@@ -2,6 +2,7 @@ package system_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -82,6 +83,14 @@ func (i *instance) ended() []functionshost.Invocation {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return slices.Clone(i.invocations)
+}
+
+// endedOnce waits until so many invocations have ended, and returns all so far.
+// Who called has the answer, and the bus its messages back, a moment before that.
+func (i *instance) endedOnce(t *testing.T, count int) []functionshost.Invocation {
+	t.Helper()
+	poll(t, fmt.Sprint(count, " invocations to end"), func() bool { return len(i.ended()) >= count })
+	return i.ended()
 }
 
 // handler is the handler's own port, which only the host reaches in Azure.

@@ -56,15 +56,16 @@ func TestActivitiesAreKeptWhileDirectLineAndTheVaultAreDown(t *testing.T) {
 	}
 }
 
-// lastInvocation is the newest one of a function that has ended.
-func (i *instance) lastInvocation(t *testing.T, function string) functionshost.Invocation {
+// lastInvocation is the newest one of a function that has ended; it waits for one.
+func (i *instance) lastInvocation(t *testing.T, function string) (last functionshost.Invocation) {
 	t.Helper()
-	ended := i.ended()
-	for at := len(ended) - 1; at >= 0; at-- {
-		if ended[at].Function == function {
-			return ended[at]
+	poll(t, "an invocation of "+function+" to end", func() bool {
+		for _, each := range i.ended() {
+			if each.Function == function {
+				last = each
+			}
 		}
-	}
-	t.Fatalf("%s was not invoked", function)
-	return functionshost.Invocation{}
+		return last.Function == function
+	})
+	return last
 }

@@ -90,11 +90,12 @@ func TestWhatCanNeverBeStoredIsSetAsideAndItsMatesAreKept(t *testing.T) {
 	if rows := s.Tables.rows(t, "messages"); len(rows) != len(mates) {
 		t.Errorf("%d rows, want %d: nothing of a bad message is stored", len(rows), len(mates))
 	}
+	ended := i.endedOnce(t, 1)
 	if counts := i.Counts(persist); counts.Succeeded != 1 || counts.Failed != 0 {
 		t.Errorf("invocations: %+v, want one that succeeds", counts)
 	}
 	want := fmt.Sprintf(`{"quarantined":%d,"skipped":0,"stored":%d}`, len(bad), len(mates))
-	if got := string(i.ended()[0].ReturnValue); got != want {
+	if got := string(ended[0].ReturnValue); got != want {
 		t.Errorf("ReturnValue %s, want %s", got, want)
 	}
 	for _, set := range i.quarantined(t, len(bad)) {

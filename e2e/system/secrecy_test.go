@@ -194,7 +194,7 @@ func TestEachInvocationHasALineInTheLog(t *testing.T) {
 	i.get(t, "/api/site/widget.js")
 	i.get(t, "/api/Health")
 	i.deliver(t, message("m", said("c", "1", "hello")), message("bad", "bad"))
-	ended := i.ended()
+	ended := i.endedOnce(t, 5)
 	if len(ended) != 5 {
 		t.Fatalf("the host counts %d invocations, want 5", len(ended))
 	}
