@@ -3,8 +3,10 @@ package login
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
+	"chatgate/internal/outbound"
 	"chatgate/internal/problem"
 	"chatgate/internal/redacted"
 	"chatgate/internal/sealed"
@@ -29,7 +31,8 @@ func (b *Broker) Poll(ctx context.Context, binding Binding, login redacted.Text,
 		return progressOf(row.answer), err
 	}
 	issued, outcome, err := b.ask(ctx, &h, code)
-	if errors.Is(err, ErrRefused) {
+	// A refused key may be one that was rotated a moment ago.
+	if errors.Is(err, ErrRefused) && !outbound.HasStatus(err, http.StatusUnauthorized, http.StatusForbidden) {
 		return Progress{}, b.abandon(ctx, &h, err)
 	}
 	if err != nil {
@@ -166,12 +169,13 @@ func (b *Broker) abandon(ctx context.Context, h *handle, cause error) error {
 }
 
 // settle ends a login. Of several at once one does; but where a slower poll was
-// given the token, it is redeemed though another was told that the time is over:
+// given the token, it is redeemed though another was told that the login is over:
 // a Login API may give its token once only.
 func (b *Broker) settle(ctx context.Context, h *handle, state State) (won bool, err error) {
 	now := b.now()
 	err = b.change(ctx, conversationKey(h.binding), func(row *Row) bool {
-		open := row.State == StatePending || row.State == StateExpired && state == StateRedeemed
+		heardOtherwise := row.State == StateExpired || row.State == StateFailed
+		open := row.State == StatePending || heardOtherwise && state == StateRedeemed
 		if won = open && row.Attempt == digestOf(h.attempt); !won {
 			return false
 		}

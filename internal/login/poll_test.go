@@ -3,11 +3,13 @@ package login_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
 
 	"chatgate/internal/login"
+	"chatgate/internal/outbound"
 	"chatgate/internal/problem"
 	"chatgate/internal/redacted"
 )
@@ -136,23 +138,42 @@ func TestADenialIsRememberedAndCoolsDown(t *testing.T) {
 // A Login API may give its token once only. A slow answer with the token wins over
 // a quick one that knows of none any more.
 func TestAnApprovalIsNotLostToAPollThatCameAfterIt(t *testing.T) {
+	for name, second := range map[string]login.Decision{"expired": login.DecisionExpired, "unusable": login.DecisionNone} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			started := w.start(rita())
+			w.phone.decide(login.DecisionApproved)
+			w.clock.Advance(5 * time.Second)
+			w.phone.during = func() {
+				w.phone.during = nil
+				w.phone.decision = second
+				w.clock.Advance(time.Minute)
+				w.phone.mu.Unlock() // the provider answers both at once
+				defer w.phone.mu.Lock()
+				if got, _ := w.other.Poll(context.Background(), rita(), started.Login, ""); !got.Issued.Token.IsEmpty() {
+					t.Errorf("the second poll: %+v", got)
+				}
+				w.phone.decision = login.DecisionApproved
+			}
+			w.pollIs(started, login.StatusApproved)
+			w.pollIs(started, login.StatusExpired)
+		})
+	}
+}
+
+// A key that is refused may have been rotated a moment ago: the user has answered,
+// and is not asked again for it.
+func TestARefusedKeyEndsNoLogin(t *testing.T) {
 	w := newWorld(t)
 	started := w.start(rita())
+	w.phone.err = login.Refusal(&outbound.StatusError{Service: "the Login API", Status: http.StatusUnauthorized})
+	w.clock.Advance(5 * time.Second)
+	_, err := w.broker.Poll(t.Context(), rita(), started.Login, "")
+	wantProblem(t, err, problem.LoginRefused, 0)
+	w.phone.err = nil
 	w.phone.decide(login.DecisionApproved)
 	w.clock.Advance(5 * time.Second)
-	w.phone.during = func() {
-		w.phone.during = nil
-		w.phone.decision = login.DecisionExpired
-		w.clock.Advance(time.Minute)
-		w.phone.mu.Unlock() // the provider answers both at once
-		defer w.phone.mu.Lock()
-		if got, err := w.other.Poll(context.Background(), rita(), started.Login, ""); err != nil || got.Status != login.StatusExpired {
-			t.Errorf("the second poll: %+v, %v", got, err)
-		}
-		w.phone.decision = login.DecisionApproved
-	}
 	w.pollIs(started, login.StatusApproved)
-	w.pollIs(started, login.StatusExpired)
 }
 
 // Whom a denial cannot be noted for could be asked at once from elsewhere.

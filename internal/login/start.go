@@ -3,9 +3,9 @@ package login
 import (
 	"context"
 	"errors"
-	"net"
 	"time"
 
+	"chatgate/internal/outbound"
 	"chatgate/internal/problem"
 	"chatgate/internal/redacted"
 	"chatgate/internal/secretly"
@@ -53,8 +53,8 @@ func startAt(ctx context.Context, provider Provider, request StartRequest) (begu
 // nobodyWasAsked tells of failures that came before the provider was reached.
 func nobodyWasAsked(err error) bool {
 	var known *problem.Error // a key that cannot be had, a connection that does not exist
-	var operation *net.OpError
-	return errors.As(err, &known) || errors.As(err, &operation) && operation.Op == "dial"
+	var unsent *outbound.NotSentError
+	return errors.As(err, &known) || errors.As(err, &unsent)
 }
 
 // reservation is a start between its row's being taken and its handle's being

@@ -3,7 +3,6 @@ package login_test
 import (
 	"errors"
 	"fmt"
-	"net"
 	"regexp"
 	"strings"
 	"sync"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"chatgate/internal/login"
+	"chatgate/internal/outbound"
 	"chatgate/internal/problem"
 )
 
@@ -150,13 +150,12 @@ func TestHintsThatDifferAreDifferentPeople(t *testing.T) {
 
 // Who says "log in" once more while the phone rings is not kept out for it.
 func TestStartsThatAskNobodyDoNotCount(t *testing.T) {
-	dial := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 	for name, test := range map[string]struct {
 		err  error
 		code problem.Code
 	}{
 		"another is pending":       {},
-		"the API cannot be dialed": {fmt.Errorf("startLogin: %w", dial), problem.LoginUnavailable},
+		"the API cannot be dialed": {fmt.Errorf("startLogin: %w", &outbound.NotSentError{Err: errors.New("connection refused")}), problem.LoginUnavailable},
 		"its key cannot be had":    {problem.New(problem.SecretUnavailable, "away"), problem.SecretUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -22,6 +22,26 @@ func Cause(err error) error {
 	if err == nil {
 		return nil
 	}
+	var unsent *NotSentError
+	if errors.As(err, &unsent) {
+		return &NotSentError{reduced(err)}
+	}
+	return reduced(err)
+}
+
+// NotSentError is a failure that came before the first byte of a request: whoever
+// was to be called knows nothing of it. [Cause] leaves it one.
+type NotSentError struct {
+	Err error
+}
+
+// Error tells the failure.
+func (e *NotSentError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the failure.
+func (e *NotSentError) Unwrap() error { return e.Err }
+
+func reduced(err error) error {
 	var unidentified *azidentity.AuthenticationFailedError
 	if errors.As(err, &unidentified) {
 		return identityCause(unidentified)

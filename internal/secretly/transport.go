@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -40,8 +41,9 @@ const (
 //
 // It goes through the proxy, of http:// or https:// only, and trusts the authorities
 // that the environment names, follows no redirects, repeats nothing, and reads every
-// answer whole. The request's Body is nil or its ContentLength is set. It is safe for concurrent
-// use; create it with [NewTransport].
+// answer whole. What fails before anything was sent is an
+// [outbound.NotSentError]. The request's Body is nil or its ContentLength is set. It
+// is safe for concurrent use; create it with [NewTransport].
 type Transport struct {
 	maxAnswer int64
 	tls       *tls.Config
@@ -69,13 +71,17 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	defer cancel()
 	proxy, err := t.proxyOf(req)
 	if err != nil {
-		return nil, err
+		return nil, &outbound.NotSentError{Err: err}
 	}
 	answer, err := t.call(ctx, req, proxy)
-	if err != nil && ctx.Err() != nil {
-		return nil, fmt.Errorf("the call was cut short: %w", context.Cause(ctx))
+	if err == nil || ctx.Err() == nil {
+		return answer, err
 	}
-	return answer, err
+	cut := fmt.Errorf("the call was cut short: %w", context.Cause(ctx))
+	if unsent := new(outbound.NotSentError); errors.As(err, &unsent) {
+		return nil, &outbound.NotSentError{Err: cut}
+	}
+	return nil, cut
 }
 
 // proxyOf returns the proxy that the environment names for req, or nil.
@@ -99,7 +105,7 @@ func (t *Transport) call(ctx context.Context, req *http.Request, proxy *url.URL)
 	}
 	raw, err := t.dial(ctx, "tcp", hostPort(first))
 	if err != nil {
-		return nil, fmt.Errorf("dialing: %w", err)
+		return nil, &outbound.NotSentError{Err: fmt.Errorf("dialing: %w", err)}
 	}
 	defer func() { _ = raw.Close() }()
 	// What the context ends, ends by a deadline in the past: closing the
@@ -109,7 +115,7 @@ func (t *Transport) call(ctx context.Context, req *http.Request, proxy *url.URL)
 	defer stop()
 	connection, err := t.secure(raw, req.URL, proxy)
 	if err != nil {
-		return nil, err
+		return nil, &outbound.NotSentError{Err: err}
 	}
 	if req.URL.Scheme == "https" {
 		proxy = nil // it hears nothing of the request

@@ -63,14 +63,15 @@ func TestACallEndsWithItsContextWhateverItWaitsFor(t *testing.T) {
 		viaProxy string
 		body     int
 		read     int
+		unsent   bool
 	}{
-		"the answer":                       {"http", "", 0, 1},
-		"room for what is to be sent":      {"http", "", long, 1},
-		"a handshake":                      {"https", "", 0, 1},
-		"the proxy's answer":               {"https", "http", 0, 1},
-		"the handshake with the proxy":     {"https", "https", 0, 1},
-		"the proxy's answer to plain HTTP": {"http", "http", 0, 1},
-		"a connection that says nothing":   {"https", "http", 0, 0},
+		"the answer":                       {"http", "", 0, 1, false},
+		"room for what is to be sent":      {"http", "", long, 1, false},
+		"a handshake":                      {"https", "", 0, 1, true},
+		"the proxy's answer":               {"https", "http", 0, 1, true},
+		"the handshake with the proxy":     {"https", "https", 0, 1, true},
+		"the proxy's answer to plain HTTP": {"http", "http", 0, 1, false},
+		"a connection that says nothing":   {"https", "http", 0, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
@@ -91,6 +92,10 @@ func TestACallEndsWithItsContextWhateverItWaitsFor(t *testing.T) {
 			_, _, err := send(ctx, secretly.Through(proxy, nil, maxAnswer), "POST", target, bytes.NewReader(make([]byte, test.body)))
 			if !errors.Is(err, gone) {
 				t.Errorf("err = %v", err)
+			}
+			// Whether a login counts as begun hangs on it.
+			if unsent := new(outbound.NotSentError); errors.As(outbound.Cause(err), &unsent) != test.unsent {
+				t.Errorf("%v: whether anything was sent is told wrongly", err)
 			}
 			if took := time.Since(began); took > 10*time.Second {
 				t.Errorf("it took %v", took)
