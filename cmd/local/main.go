@@ -33,6 +33,10 @@ import (
 
 const assistant = "demo"
 
+// bankKey is the API key of the demo bank's login. It is no secret: it is the same
+// everywhere, so that `make login-api-check` can be tried.
+const bankKey = "local-development-key"
+
 // options are the command line.
 type options struct {
 	port     int
@@ -139,6 +143,7 @@ func startCloud(ctx context.Context, o options) (*cloud.Cloud, error) {
 		Authority:         fmt.Sprintf("http://localhost:%d%s", o.port, signInPath),
 		AppURL:            fmt.Sprintf("http://localhost:%d", o.port),
 		BankURL:           fmt.Sprintf("http://localhost:%d%s", o.port, bankPath),
+		BankKey:           bankKey,
 		LoginLife:         o.prompts,
 		// Of the same host as Direct Line, whose cookie the sign-in page gets.
 		TokenServiceURL: fmt.Sprintf("http://127.0.0.1:%d%s", o.port, tokenServicePath),
