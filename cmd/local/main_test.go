@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -112,6 +113,28 @@ func TestTheBankTakesTheKeyThatIsShown(t *testing.T) {
 		}
 		if err := response.Body.Close(); err != nil || response.StatusCode != want {
 			t.Errorf("with the key %s: %d %v, want %d", key, response.StatusCode, err, want)
+		}
+	}
+}
+
+func TestThePortIsLookedAtFirst(t *testing.T) {
+	taken, err := listen(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(taken.Addr().String())
+	if err := start(t.Context(), options{}, port, true); err == nil || !strings.Contains(err.Error(), "opening port "+port) {
+		t.Errorf("a port that is taken: %v", err)
+	}
+	if err := taken.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := start(t.Context(), options{}, port, true); err != nil {
+		t.Errorf("a port that is free: %v", err)
+	}
+	for _, text := range []string{"abc", "", "-1", "65536"} {
+		if err := start(t.Context(), options{}, text, true); err == nil || !strings.Contains(err.Error(), "PORT must be a number") {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }
