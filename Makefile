@@ -23,12 +23,16 @@ package: msal ## build dist/, what Azure runs
 
 .PHONY: run
 run: ## the whole system on this machine, http://localhost:7071 (FUNC=1: by Core Tools)
+ifndef FUNC
+# First of all: an app that runs at the port already has its files in dist/.
+	@mkdir -p .local && go build -buildvcs=false -o .local/chatgate-local ./cmd/local
+	@.local/chatgate-local -port '$(PORT)' -check
+endif
 	@$(MAKE) --no-print-directory package TARGET_OS=$$(go env GOHOSTOS) TARGET_ARCH=$$(go env GOHOSTARCH)
 ifdef FUNC
 	@PORT=$(PORT) exec scripts/run-func.sh
 else
-	@mkdir -p .local && go build -buildvcs=false -o .local/chatgate-local ./cmd/local
-	@exec .local/chatgate-local -port $(PORT) -webchat "$$(scripts/fetch-webchat.sh)"
+	@exec .local/chatgate-local -port '$(PORT)' -webchat "$$(scripts/fetch-webchat.sh)"
 endif
 
 .PHONY: webchat

@@ -33,6 +33,10 @@ import (
 
 const assistant = "demo"
 
+// bankKey is the API key of the demo bank's login. It is no secret: it is the same
+// everywhere, so that `make login-api-check` can be tried.
+const bankKey = "local-development-key"
+
 // options are the command line.
 type options struct {
 	port     int
@@ -45,7 +49,8 @@ type options struct {
 
 func main() {
 	var o options
-	flag.IntVar(&o.port, "port", 7071, "port of the app on localhost; 0 takes a free one")
+	port := flag.String("port", "7071", "port of the app on localhost; 0 takes a free one")
+	check := flag.Bool("check", false, "only find out whether the port can be had")
 	flag.StringVar(&o.dist, "dist", "dist", "the packaged app")
 	flag.StringVar(&o.data, "data", ".local", "folder for what is kept between runs")
 	flag.StringVar(&o.webChat, "webchat", filepath.Join(".cache", "webchat", "webchat.js"), "Web Chat's bundle")
@@ -53,13 +58,47 @@ func main() {
 	flag.DurationVar(&o.prompts, "login-life", loginapi.DefaultPromptLife, "how long the user's phone asks about a login")
 	flag.Parse()
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, o, os.Stdout)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
+	err := start(ctx, o, *port, *check)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chatgate:", err)
 		os.Exit(1)
 	}
+}
+
+// endings are the signals that end it in good order. A terminal that is closed
+// sends SIGHUP, which nohup has ignored.
+func endings() []os.Signal {
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
+}
+
+// start is run, or only the look at the port by which make finds out first whether
+// dist/ belongs to an app that runs already.
+func start(ctx context.Context, o options, port string, check bool) (err error) {
+	if o.port, err = parsePort(port); err != nil {
+		return err
+	}
+	if !check {
+		return run(ctx, o, os.Stdout)
+	}
+	listener, err := listen(ctx, o.port)
+	if err != nil {
+		return err
+	}
+	return listener.Close()
+}
+
+func parsePort(text string) (int, error) {
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return 0, fmt.Errorf("PORT must be a number, at most 65535, such as 7071; %q is none", text)
+	}
+	return int(port), nil
 }
 
 // run starts everything, says where it is, and stops it when ctx ends.
@@ -139,6 +178,7 @@ func startCloud(ctx context.Context, o options) (*cloud.Cloud, error) {
 		Authority:         fmt.Sprintf("http://localhost:%d%s", o.port, signInPath),
 		AppURL:            fmt.Sprintf("http://localhost:%d", o.port),
 		BankURL:           fmt.Sprintf("http://localhost:%d%s", o.port, bankPath),
+		BankKey:           bankKey,
 		LoginLife:         o.prompts,
 		// Of the same host as Direct Line, whose cookie the sign-in page gets.
 		TokenServiceURL: fmt.Sprintf("http://127.0.0.1:%d%s", o.port, tokenServicePath),

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +89,52 @@ func TestNewcomersFindTheServiceDeskAndWhoToBe(t *testing.T) {
 	for _, setting := range env {
 		if secret, found := strings.CutPrefix(setting, "IDENTITY_HEADER="); found && strings.Contains(page, secret) {
 			t.Error("the page shows a secret")
+		}
+	}
+}
+
+// The key in the vault is the one that the page shows, so that the check of Login
+// APIs can be tried.
+func TestTheBankTakesTheKeyThatIsShown(t *testing.T) {
+	if runtime.GOOS == "darwin" || runtime.GOOS == "windows" {
+		t.Skip("the app cannot reach the vault here, and the bank asks for no key")
+	}
+	url, _ := startSite(t, options{port: 7099, lifetime: time.Hour})
+	if page := get(t, url+"/"); !strings.Contains(page, "(holds "+bankKey+")") {
+		t.Error("the page does not show the key")
+	}
+	for key, want := range map[string]int{bankKey: http.StatusNotFound, "another": http.StatusUnauthorized} {
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, url+bankPath+"/login/pollLogin", strings.NewReader(`{"pollingToken":"none"}`))
+		request.RequestURI = ""
+		request.Header.Set("X-Api-Key", key)
+		response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := response.Body.Close(); err != nil || response.StatusCode != want {
+			t.Errorf("with the key %s: %d %v, want %d", key, response.StatusCode, err, want)
+		}
+	}
+}
+
+func TestThePortIsLookedAtFirst(t *testing.T) {
+	taken, err := listen(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(taken.Addr().String())
+	if err := start(t.Context(), options{}, port, true); err == nil || !strings.Contains(err.Error(), "opening port "+port) {
+		t.Errorf("a port that is taken: %v", err)
+	}
+	if err := taken.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := start(t.Context(), options{}, port, true); err != nil {
+		t.Errorf("a port that is free: %v", err)
+	}
+	for _, text := range []string{"abc", "", "-1", "65536"} {
+		if err := start(t.Context(), options{}, text, true); err == nil || !strings.Contains(err.Error(), "PORT must be a number") {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }

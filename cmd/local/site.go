@@ -94,6 +94,9 @@ func (s *site) settings() []shownSetting {
 		if name == "IDENTITY_HEADER" || strings.HasSuffix(name, "DirectLineSecret") || name == "SealingKey" {
 			value = "(hidden)"
 		}
+		if strings.HasSuffix(name, "__LoginApiKeySecretName") {
+			value += " (holds " + bankKey + ")"
+		}
 		shown = append(shown, shownSetting{name, value})
 	}
 	slices.SortFunc(shown, func(a, b shownSetting) int { return strings.Compare(a.Name, b.Name) })

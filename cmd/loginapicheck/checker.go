@@ -53,6 +53,11 @@ type check struct {
 	ask  func(ctx context.Context, c *checker) error
 }
 
+// final is what is wrong where no other check can find anything.
+type final string
+
+func (f final) Error() string { return string(f) }
+
 // skipped is why there was nothing to check.
 type skipped string
 
@@ -72,6 +77,10 @@ func (c *checker) run(ctx context.Context) int {
 			return exitFailed
 		}
 		c.report(each.name, found)
+		var last final
+		if errors.As(found, &last) {
+			break
+		}
 	}
 	switch {
 	case c.failed > 0:

@@ -123,10 +123,18 @@ type progress struct {
 
 // poll asks how far a login is. One that is not known any more is expired.
 func (c *checker) poll(ctx context.Context, polling redacted.Text) (progress, error) {
-	got, err := c.post(ctx, pollLogin, map[string]string{"pollingToken": polling.Reveal()})
+	got, err := c.askPoll(ctx, polling)
 	if err != nil {
 		return progress{}, err
 	}
+	return readPoll(got)
+}
+
+func (c *checker) askPoll(ctx context.Context, polling redacted.Text) (answer, error) {
+	return c.post(ctx, pollLogin, map[string]string{"pollingToken": polling.Reveal()})
+}
+
+func readPoll(got answer) (progress, error) {
 	if got.status == http.StatusNotFound || got.status == http.StatusGone {
 		return progress{Status: expired}, nil
 	}

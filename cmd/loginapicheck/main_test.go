@@ -88,7 +88,7 @@ func TestAWrongAPIFails(t *testing.T) {
 		want  string
 	}{
 		"redirects":                 {func(x *exchange) { x.status, x.header = 302, http.Header{"Location": {"/signin"}} }, "FAIL  a polling token that nobody has is unknown: it redirects (302)"},
-		"wants another key":         {func(x *exchange) { x.status = 401 }, "FAIL  a polling token that nobody has is unknown: it answers 401, want 200; set API_KEY"},
+		"wants another key":         {func(x *exchange) { x.status = 401 }, "FAIL  a polling token that nobody has is unknown: it answers 401: the key is refused; nothing else can be tried. Set API_KEY"},
 		"knows every polling token": {func(x *exchange) { settle(x, 404, 200, map[string]any{"status": pending}) }, "FAIL  a polling token that nobody has is unknown: it says pending"},
 		"fails for unknown polls":   {func(x *exchange) { settle(x, 404, 500, nil) }, "FAIL  a polling token that nobody has is unknown: it answers 500"},
 		"takes any key":             {func(x *exchange) { settle(x, 401, 200, map[string]any{"status": expired, "pollingToken": "p"}) }, "FAIL  a call with a wrong key is refused: startLogin answers 200"},
@@ -326,6 +326,15 @@ func TestAnAPIThatIsAwayFails(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	if code := run(t.Context(), []string{"URL=http://127.0.0.1:1/login"}, &stdout, &stderr); code != exitFailed || !strings.Contains(stdout.String(), "is the URL right") {
 		t.Errorf("%d\n%s%s", code, &stdout, &stderr)
+	}
+}
+
+func TestARefusedKeyEndsIt(t *testing.T) {
+	for name, status := range map[string]int{"401": 401, "403": 403} {
+		w := open(t, func(x *exchange) { x.status = status }, nil)
+		if code := w.run(); code != exitFailed || len(w.lines("FAIL")) != 1 || !strings.Contains(w.out.String(), "\n1 of 1 checks failed.") {
+			t.Errorf("%s: %d\n%s", name, code, w.out)
+		}
 	}
 }
 

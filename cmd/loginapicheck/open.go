@@ -53,8 +53,18 @@ func invented() string {
 	return "check-" + rand.Text()
 }
 
+// unknownPolling makes the first call, so that it is the one to notice that there
+// is no use in others.
 func unknownPolling(ctx context.Context, c *checker) error {
-	got, err := c.poll(ctx, redacted.New(invented()))
+	answered, err := c.askPoll(ctx, redacted.New(invented()))
+	if err == nil && (answered.status == http.StatusUnauthorized || answered.status == http.StatusForbidden) {
+		return final(fmt.Sprintf("it answers %d: the key is refused; nothing else can be tried. Set API_KEY to the key that Chatgate will send "+
+			"(if it is that one: a polling token that is not known is 404 or 410)", answered.status))
+	}
+	if err != nil {
+		return err
+	}
+	got, err := readPoll(answered)
 	if err != nil {
 		return fmt.Errorf("%w (a login that is not known any more is 404, 410, or status expired)", err)
 	}

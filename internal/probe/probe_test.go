@@ -2,6 +2,7 @@ package probe_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -144,8 +146,13 @@ func replay(w http.ResponseWriter, answer *httptest.ResponseRecorder) {
 // run probes the app and returns what failed and what was skipped, by name.
 func (a *app) run(t *testing.T, target probe.Target) (failed map[string]string, skipped []string, all []string) {
 	t.Helper()
-	target.URL = a.url
-	target.Client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	if target.URL == "" {
+		target.URL = "http://app.example" // not on this machine, as far as the probe knows
+	}
+	var dialer net.Dialer
+	target.Client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return dialer.DialContext(ctx, network, strings.TrimPrefix(a.url, "http://"))
+	}}}
 	failed = map[string]string{}
 	count, err := probe.Run(t.Context(), target, func(o probe.Outcome) {
 		all = append(all, o.Name)
@@ -189,9 +196,32 @@ func TestVisitorTokensMayBeOff(t *testing.T) {
 }
 
 func TestAnOriginThatIsNotAllowedIsToldPlainly(t *testing.T) {
-	failed, _, _ := startApp(t, true, nil).run(t, probe.Target{Origin: "https://other.example"})
-	if got := failed["a token is issued for the page"]; !strings.Contains(got, "403 origin_not_allowed") {
-		t.Errorf("failed: %v", failed)
+	failed, _, all := startApp(t, true, nil).run(t, probe.Target{Origin: "https://other.example"})
+	got := failed["the page's preflight is answered"]
+	if !strings.HasPrefix(got, "ORIGIN https://other.example is not in the assistant's AllowedOrigins; ") || len(all) != 2 {
+		t.Errorf("failed: %v of %d; nothing after the preflight can be tried", failed, len(all))
+	}
+}
+
+// The administration of a host on a developer's machine is open; all else is not.
+func TestADevelopmentHostMayAskForNoKey(t *testing.T) {
+	for path, skips := range map[string]bool{"/admin/functions/PurgeExpired": true, "/admin/host/status": true, "/PurgeExpired": false} {
+		a := startApp(t, true, reachable(path))
+		for url, local := range map[string]bool{a.url: true, "http://localhost:1": true, "http://app.example": false, "http://localhost.example": false} {
+			failed, skipped, _ := a.run(t, probe.Target{URL: url, Origin: page})
+			if skips && local != (len(skipped) == 1 && strings.Contains(skipped[0], path)) || (skips && local) != (len(failed) == 0) {
+				t.Errorf("%s at %s: failed %v, skipped %v", path, url, failed, skipped)
+			}
+		}
+	}
+}
+
+func TestAFailureOfTheAdministrationIsNoLackOfAKey(t *testing.T) {
+	for code, fails := range map[int]bool{http.StatusBadGateway: true, http.StatusNotImplemented: false} {
+		a := startApp(t, true, onPath("/admin/host/status", status(code)))
+		if failed, skipped, _ := a.run(t, probe.Target{URL: a.url, Origin: page}); (len(failed) == 1) != fails || (len(skipped) == 1) == fails {
+			t.Errorf("%d: failed %v, skipped %v", code, failed, skipped)
+		}
 	}
 }
 
@@ -424,6 +454,15 @@ func TestATargetThatCannotBeAskedIsAnError(t *testing.T) {
 	}
 }
 
+func TestAnAddressWithoutASchemeIsToldWhatItLacks(t *testing.T) {
+	for _, url := range []string{"localhost:7191", "app.example"} {
+		_, err := probe.Run(t.Context(), probe.Target{URL: url, Origin: page}, func(probe.Outcome) {})
+		if err == nil || !strings.Contains(err.Error(), "begin with http:// or https://") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
 func TestNobodyAnswering(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
@@ -433,7 +472,7 @@ func TestNobodyAnswering(t *testing.T) {
 			told = append(told, o.Err.Error())
 		}
 	})
-	if err != nil || failed < 25 || !strings.Contains(told[0], "refused") {
+	if err != nil || failed != 1 || len(told) != 1 || !strings.Contains(told[0], server.URL+" cannot be reached (") || !strings.Contains(told[0], "check URL") {
 		t.Errorf("%d failed, %v: %v", failed, err, told)
 	}
 }

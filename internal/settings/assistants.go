@@ -64,9 +64,12 @@ func loadDirectLine(r *reader, spelled string) Assistant {
 	}
 }
 
+// assistantsPrefix begins the settings of all assistants.
+const assistantsPrefix = "Assistants__"
+
 // prefixOf is how the settings of an assistant begin.
 func prefixOf(id string) string {
-	return "Assistants__" + id + "__"
+	return assistantsPrefix + id + "__"
 }
 
 // ParseAssistantID returns an assistant's id in the one spelling that is used

@@ -8,7 +8,7 @@ import (
 
 // InvalidError is every problem of the settings together.
 type InvalidError struct {
-	// Problems are in the order in which the settings were read.
+	// Problems are in the order of the settings' names.
 	Problems []Problem
 }
 
@@ -66,6 +66,7 @@ func (r *reader) invalid() error {
 	if len(r.problems) == 0 {
 		return nil
 	}
+	sortProblems(r.problems)
 	return &InvalidError{Problems: r.problems}
 }
 
@@ -111,13 +112,12 @@ func parsed[T any](r *reader, name, fallback string, parse func(string) (T, erro
 // assistants lists the distinct middle parts of the names Assistants__<id>__rest,
 // as they are spelled.
 func (r *reader) assistants() []string {
-	const prefix = "Assistants__"
 	var found []string
 	for lower, entry := range r.values {
-		if !strings.HasPrefix(lower, strings.ToLower(prefix)) {
+		if !strings.HasPrefix(lower, strings.ToLower(assistantsPrefix)) {
 			continue
 		}
-		id, _, _ := strings.Cut(entry.name[len(prefix):], "__")
+		id, _, _ := strings.Cut(entry.name[len(assistantsPrefix):], "__")
 		same := func(other string) bool { return strings.EqualFold(other, id) }
 		if !slices.ContainsFunc(found, same) {
 			found = append(found, id)

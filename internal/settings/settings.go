@@ -75,6 +75,9 @@ type Settings struct {
 	// WebChatURL is where the sample page loads Web Chat's bundle from; empty
 	// means the pinned copy on the public CDN.
 	WebChatURL string
+
+	// Misspelt are the names that are probably meant to be settings and are none.
+	Misspelt []Problem
 }
 
 // Assistant is one bot and its settings.
@@ -148,8 +151,10 @@ func load(environ []string) (Settings, *reader, error) {
 	s.Assistants = loadAssistants(r)
 	s.KeyVaultURI = loadVault(r, s)
 	checkOrder(r, s)
-	if err := r.invalid(); err != nil {
-		return Settings{}, r, err
+	s.Misspelt = r.misspelt()
+	if len(r.problems) > 0 { // a setting can be missing because it is misspelt
+		r.problems = append(r.problems, s.Misspelt...)
+		return Settings{}, r, r.invalid()
 	}
 	return s, r, nil
 }

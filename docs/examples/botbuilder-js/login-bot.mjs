@@ -16,7 +16,7 @@
  * @param {Map} [options.sessions]  who is logged in. A bot of several instances keeps it in its conversation state; the tokens in it are sealed
  */
 export function loginTurn({ login, later, connection, sessions = new Map() }) {
-  const waiting = new Map(); // logins that their users have not decided: a typed code, or undefined
+  const waiting = new Map(); // logins that their users have not decided: {started, code, dropped}
 
   return async function answer(context) {
     const { text = '', conversation, from } = context.activity;
@@ -36,8 +36,8 @@ export function loginTurn({ login, later, connection, sessions = new Map() }) {
         await end(context, key);
         return true;
       default: // six digits, from a sign-in page
-        if (!waiting.has(key)) return false;
-        waiting.set(key, words);
+        if (!waiting.has(key) || waiting.get(key).dropped) return false;
+        waiting.get(key).code = words;
         return true;
     }
   };
@@ -51,23 +51,28 @@ export function loginTurn({ login, later, connection, sessions = new Map() }) {
       // Goes on after the turn.
       follow(started, who, key, later(context)).catch((error) => console.error('telling a user of the login failed:', error.message));
     } catch (error) {
-      await context.sendActivity(excuse(error));
+      const waits = error.code === 'login_pending' && waiting.get(key);
+      if (waits) waits.dropped = false; // the user wants it after all
+      await context.sendActivity(waits ? showAgain(connection, waits.started, error) : excuse(error));
     }
   }
 
   async function follow(started, who, key, tell) {
-    waiting.set(key, undefined);
+    const own = { started };
+    waiting.set(key, own);
     const typed = () => {
-      const code = waiting.get(key);
-      waiting.set(key, undefined);
+      const { code } = own;
+      own.code = undefined;
       return code;
     };
     try {
       const { status, token } = await login.decided(started, who, { typed });
-      if (token) sessions.set(key, { conversationId: who.conversationId, token });
+      const session = token && { conversationId: who.conversationId, token };
+      if (own.dropped) return session && (await login.signOut(session).catch(() => {}));
+      if (session) sessions.set(key, session);
       await tell(message({ approved: 'You are logged in.', access_denied: 'You declined.' }[status] ?? 'Nobody answered in time.'));
     } catch (error) {
-      await tell(excuse(error));
+      if (!own.dropped) await tell(excuse(error));
     } finally {
       waiting.delete(key);
     }
@@ -91,7 +96,11 @@ export function loginTurn({ login, later, connection, sessions = new Map() }) {
     const session = sessions.get(key);
     sessions.delete(key); // first: whatever happens, the bot no longer acts for the user
     if (session) await login.signOut(session).catch(() => {});
-    await context.sendActivity(message('You are logged out.'));
+    const waits = waiting.get(key);
+    const stops = waits && !waits.dropped;
+    // Chatgate cannot cancel a login, and lets none begin beside it. So the polls go on, should the user want it after all.
+    if (waits) waits.dropped = true;
+    await context.sendActivity(message(stops ? 'You are logged out, and I no longer wait for the login that you began.' : 'You are logged out.'));
   }
 }
 
@@ -114,12 +123,21 @@ const signInCard = (connectionName, link) => ({
   ]
 });
 
+/** A login that waits already: its code or card may be far up in the chat by now. */
+function showAgain(connection, { signInLink, bindingCode }, { retryAfter }) {
+  const others = `or ask again ${inTime(retryAfter)}.`;
+  if (signInLink) return { ...signInCard(connection, signInLink), text: `A login is waiting for you already. Sign in by this card, ${others}` };
+  return message(`A login is waiting for you already, under the code ${bindingCode}. Accept it only if your phone shows the same code, ${others}`);
+}
+
+const inTime = (seconds = 60) => (seconds < 120 ? `in ${seconds} seconds` : `in ${Math.ceil(seconds / 60)} minutes`);
+
 /** What the user reads of a refusal. Nothing of a token is in one. */
-function excuse({ code, retryAfter = 60 }) {
+function excuse({ code, retryAfter }) {
   const texts = {
-    login_pending: 'A login is waiting for you already.',
-    login_cooldown: `You have just declined. Ask again in ${retryAfter} seconds.`,
-    rate_limited: `That was often enough. Ask again in ${retryAfter} seconds.`,
+    login_pending: `A login is waiting for you already. Answer that one, or ask again ${inTime(retryAfter)}.`,
+    login_cooldown: `You have just declined. Ask again ${inTime(retryAfter)}.`,
+    rate_limited: `That was often enough. Ask again ${inTime(retryAfter)}.`,
     login_again: 'Your login has ended. Please log in again.'
   };
   return message(texts[code] ?? 'The login does not work just now.');

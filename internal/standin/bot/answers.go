@@ -98,13 +98,13 @@ func (b *Bot) help() Activity {
 		"- **card** shows an adaptive card and a hero card",
 		"- **slow** lets me think first, with a typing indicator",
 		"- **long** gives a very long answer",
-		"- **error** makes me fail, so that the message cannot be delivered",
+		"- **error** makes me fail: Direct Line answers 502, and I say nothing",
 	}
 	if b.logins != nil {
 		lines = append(lines,
 			"- **log in** asks your phone whether it is you; **log in as …** asks somebody else's",
 			"- **balance** shows what you have in the bank, once you are logged in",
-			"- **log out** makes me forget that you are")
+			"- **log out** makes me forget that you are, or stop waiting for it")
 		if b.options.Login.Connection != "" {
 			lines = append(lines, "- **sign in** does it with a page in place of the phone")
 		}

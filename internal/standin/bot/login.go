@@ -190,17 +190,21 @@ func (b *Bot) converseAboutLogin(ctx context.Context, received Activity) (answer
 func (b *Bot) logIn(ctx context.Context, received Activity, hint string) error {
 	begun, err := b.begin(ctx, received, startRequest{Provider: "loginapi", Hint: hint})
 	if err != nil {
-		return b.reply(ctx, received, b.whyNot(err))
+		return b.reply(ctx, received, b.notBegun(personOf(received), err))
 	}
+	answer := message("I asked your phone whether it is you, under the code **" + begun.BindingCode + "**.\n\n" +
+		"Accept there only if it shows the same code. " + b.whereThePhoneIs())
+	answer.TextFormat = "markdown"
+	return b.reply(ctx, received, answer)
+}
+
+func (b *Bot) whereThePhoneIs() string {
 	phone := b.options.Login.PhoneURL
 	label := phone
 	if at, err := url.Parse(phone); err == nil && at.Path != "" {
 		label = at.Path
 	}
-	answer := message("I asked your phone whether it is you, under the code **" + begun.BindingCode + "**.\n\n" +
-		"Accept there only if it shows the same code. On this machine, open [" + label + "](" + phone + ").")
-	answer.TextFormat = "markdown"
-	return b.reply(ctx, received, answer)
+	return "On this machine, open [" + label + "](" + phone + ")."
 }
 
 // signIn shows a card by which the user signs in at an OAuth connection.
@@ -213,7 +217,7 @@ func (b *Bot) signIn(ctx context.Context, received Activity) error {
 		Provider: "botservice", Connection: connection, ChannelID: received.ChannelID, ServiceURL: received.ServiceURL,
 	})
 	if err != nil {
-		return b.reply(ctx, received, b.whyNot(err))
+		return b.reply(ctx, received, b.notBegun(personOf(received), err))
 	}
 	return b.reply(ctx, received, signInCard(connection, begun.SignInLink))
 }
@@ -252,12 +256,21 @@ func (b *Bot) hearEvent(ctx context.Context, received Activity) error {
 
 func (b *Bot) logOut(ctx context.Context, received Activity) error {
 	who := personOf(received)
+	dropped := b.logins.drop(who)
 	of := b.logins.session(who)
-	if of == nil || b.logins.token(of).IsEmpty() {
-		return b.reply(ctx, received, message("You are not logged in."))
+	isLoggedIn := of != nil && !b.logins.token(of).IsEmpty()
+	if isLoggedIn {
+		b.forget(ctx, who, of)
 	}
-	b.forget(ctx, who, of)
-	return b.reply(ctx, received, message("You are logged out."))
+	switch {
+	case dropped && isLoggedIn:
+		return b.reply(ctx, received, message("You are logged out, and I no longer wait for the login that you began."))
+	case dropped:
+		return b.reply(ctx, received, message("I no longer wait for the login that you began, whatever you answer there. Say log in if you want it after all."))
+	case isLoggedIn:
+		return b.reply(ctx, received, message("You are logged out."))
+	}
+	return b.reply(ctx, received, message("You are not logged in."))
 }
 
 // forget ends a login. That the client's system does not hear of it is no reason
@@ -265,6 +278,10 @@ func (b *Bot) logOut(ctx context.Context, received Activity) error {
 func (b *Bot) forget(ctx context.Context, who person, of *session) {
 	token := b.logins.token(of)
 	b.logins.keep(who, redacted.Text{})
+	b.giveBack(ctx, token, who)
+}
+
+func (b *Bot) giveBack(ctx context.Context, token redacted.Text, who person) {
 	if err := b.logins.api.signOut(ctx, token, who.conversation); err != nil {
 		b.options.Logger.Warn("signing a user out failed", "error", err)
 	}

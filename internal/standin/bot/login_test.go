@@ -148,9 +148,9 @@ func TestLoginsThatDoNotBegin(t *testing.T) {
 		answer reply
 		want   string
 	}{
-		"another is waiting":         {reply{409, `{"code":"login_pending"}`, "120", "", ""}, "waiting for you already. Answer that one, or ask again in 120 seconds"},
+		"another is waiting":         {reply{409, `{"code":"login_pending"}`, "119", "", ""}, "waiting for you already. Answer that one, or ask again in 119 seconds"},
 		"after a denial":             {reply{429, `{"code":"login_cooldown"}`, "60", "", ""}, "declined. Ask again in 60 seconds"},
-		"too often":                  {reply{429, `{"code":"rate_limited"}`, "300", "", ""}, "Ask again in 300 seconds"},
+		"too often":                  {reply{429, `{"code":"rate_limited"}`, "541", "", ""}, "Ask again in 10 minutes"},
 		"the login system is away":   {refusal(503, "login_unavailable"), "cannot start a login just now"},
 		"a bot that may not":         {refusal(401, "token_invalid"), "cannot start a login just now"},
 		"Chatgate is away":           {reply{}, "cannot reach the login just now"},
@@ -171,6 +171,87 @@ func TestLoginsThatDoNotBegin(t *testing.T) {
 			})
 		})
 	}
+}
+
+// abandoned is a world whose user has begun a login and asks for another.
+func (w *loginWorld) abandoned(how string) {
+	pending := reply{status: 409, body: `{"code":"login_pending"}`, retryAfter: "586"}
+	w.on(start, begun(how), pending)
+	w.on(signOutPath, reply{status: http.StatusNoContent})
+	w.say("log in")
+}
+
+func TestALoginThatWaitsIsShownAgain(t *testing.T) {
+	inSimulatedTime(t, func(t *testing.T, w *loginWorld) {
+		w.abandoned(`,"bindingCode":"KX7-4PQ"`)
+		w.on(pollPath, status("authorization_pending", 2), status("authorization_pending", 2), approved("sealed"))
+		for _, text := range []string{"log in", "sign in"} {
+			got := w.say(text)
+			if !strings.HasPrefix(got.Text, "A login is waiting for you already, under the code **KX7-4PQ**.") || !strings.Contains(got.Text, "or ask again in 10 minutes. On this machine, open [") {
+				t.Errorf("to %q the bot says %q", text, got.Text)
+			}
+		}
+		if got := w.later(time.Minute); !strings.Contains(got.Text, "You are logged in") {
+			t.Errorf("later the bot says %q", got.Text)
+		}
+	})
+}
+
+func TestASignInThatWaitsIsShownAgain(t *testing.T) {
+	inSimulatedTime(t, func(t *testing.T, w *loginWorld) {
+		w.abandoned(`,"signInLink":"https://token.example/signin?signin=1"`)
+		w.on(pollPath, status("authorization_pending", 2))
+		got := w.say("sign in")
+		if !strings.Contains(got.Text, "waiting for you already") || len(got.Attachments) != 1 || !strings.Contains(string(got.Attachments[0].Content), "https://token.example/signin?signin=1") {
+			t.Errorf("the bot says %+v", got)
+		}
+	})
+}
+
+// There is no way to cancel a login, so that the user may still accept it.
+func TestALogOutWhileALoginWaits(t *testing.T) {
+	for name, test := range map[string]struct {
+		then    reply
+		say     string
+		last    string // what the bot says in the end
+		givesIt bool   // the token back
+	}{
+		"it is accepted all the same": {approved("sealed"), "log out", "You are not logged in.", true},
+		"it is declined":              {status("access_denied", 2), "log out", "You are not logged in.", false},
+		"it expires":                  {status("expired_token", 2), "log out", "You are not logged in.", false},
+		"the user wants it after all": {approved("sealed"), "log in", "You are logged in. Ask for your balance.", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inSimulatedTime(t, func(t *testing.T, w *loginWorld) {
+				w.abandoned(`,"bindingCode":"KX7-4PQ"`)
+				w.on(pollPath, status("authorization_pending", 2), test.then)
+				if got := w.say("log out"); !strings.Contains(got.Text, "no longer wait for the login") {
+					t.Errorf("the bot says %q", got.Text)
+				}
+				w.say(test.say)
+				if got := w.later(time.Hour); got.Text != test.last {
+					t.Errorf("later the bot says %q", got.Text)
+				}
+				if given := len(w.called(signOutPath)) == 1; given != test.givesIt {
+					t.Errorf("the token was given back: %t", given)
+				}
+			})
+		})
+	}
+}
+
+func TestALogOutEndsALoginAndWhatWaits(t *testing.T) {
+	inSimulatedTime(t, func(t *testing.T, w *loginWorld) {
+		w.loggedIn("sealed")
+		w.abandoned(`,"bindingCode":"KX7-4PQ"`)
+		w.on(pollPath, status("authorization_pending", 2))
+		if got := w.say("log out"); !strings.Contains(got.Text, "You are logged out, and I no longer wait") {
+			t.Errorf("the bot says %q", got.Text)
+		}
+		if len(w.called(signOutPath)) != 1 {
+			t.Error("the token was kept")
+		}
+	})
 }
 
 func TestSomebodyElsesPhone(t *testing.T) {

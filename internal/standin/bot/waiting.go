@@ -3,7 +3,6 @@ package bot
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -30,6 +29,7 @@ const (
 type waiting struct {
 	who      person
 	to       Activity // what the user said, to answer it later
+	begun    started  // what to show, should the user ask again
 	login    string   // sealed
 	interval time.Duration
 	stop     context.CancelFunc
@@ -37,6 +37,10 @@ type waiting struct {
 	// is no such page.
 	codes chan string
 	code  string // what is still to be sent; of the goroutine only
+	// dropped: the user has said log out meanwhile. Chatgate knows no way to cancel
+	// a login and lets none begin beside it, so that the polls go on: the user may
+	// want it after all. Guarded by logins.mu.
+	dropped bool
 }
 
 var (
@@ -57,7 +61,7 @@ func (b *Bot) begin(ctx context.Context, received Activity, request startRequest
 	// notices one interval later.
 	polling, stop := context.WithTimeout(context.WithoutCancel(ctx), begun.ExpiresIn.duration()+interval)
 	added := &waiting{
-		who: personOf(received), to: received, login: begun.Login, interval: interval, stop: stop,
+		who: personOf(received), to: received, begun: begun, login: begun.Login, interval: interval, stop: stop,
 	}
 	if begun.SignInLink != "" {
 		added.codes = make(chan string, 1)
@@ -95,8 +99,8 @@ func (l *logins) add(w *waiting) error {
 	return nil
 }
 
-// finish notes that w waits no more, and the token that came of it, if one did. It
-// reports whether w was still the login that its person waits for.
+// finish notes that w waits no more, and the token that came of it, if its person
+// still waits for one. It reports whether they do.
 func (l *logins) finish(w *waiting, token redacted.Text) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -105,11 +109,11 @@ func (l *logins) finish(w *waiting, token redacted.Text) bool {
 		return false
 	}
 	of.waiting = nil
-	if !token.IsEmpty() {
+	if !token.IsEmpty() && !w.dropped {
 		of.token = token
 	}
 	l.forgetIdle(w.who, of)
-	return true
+	return !w.dropped
 }
 
 // waits tells whether somebody's login waits.
@@ -117,7 +121,31 @@ func (l *logins) waits(who person) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	of := l.sessions[who]
-	return of != nil && of.waiting != nil
+	return of != nil && of.waiting != nil && !of.waiting.dropped
+}
+
+// drop makes nothing come of the login that somebody waits for, and resume takes
+// that back. Both report whether there is one.
+func (l *logins) drop(who person) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	of := l.sessions[who]
+	if of == nil || of.waiting == nil || of.waiting.dropped {
+		return false
+	}
+	of.waiting.dropped = true
+	return true
+}
+
+func (l *logins) resume(who person) (begun started, waits bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	of := l.sessions[who]
+	if of == nil || of.waiting == nil {
+		return started{}, false
+	}
+	of.waiting.dropped = false
+	return of.waiting.begun, true
 }
 
 // offer hands a code to somebody's sign-in, if one waits; a newer one replaces it.
@@ -125,7 +153,7 @@ func (l *logins) offer(who person, code string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	of := l.sessions[who]
-	if of == nil || of.waiting == nil || of.waiting.codes == nil {
+	if of == nil || of.waiting == nil || of.waiting.dropped || of.waiting.codes == nil {
 		return false
 	}
 	select {
@@ -211,10 +239,14 @@ func (b *Bot) afterFailure(ctx context.Context, w *waiting, err error) (over boo
 	return false
 }
 
-// conclude keeps the token, if there is one, and tells the user.
+// conclude keeps the token, if there is one, and tells the user. A token that
+// nobody waits for any more is given back.
 func (b *Bot) conclude(ctx context.Context, w *waiting, token redacted.Text, words Activity) {
-	if b.logins.finish(w, token) {
+	switch {
+	case b.logins.finish(w, token):
 		b.tell(ctx, w.to, words)
+	case !token.IsEmpty():
+		b.giveBack(ctx, token, w.who)
 	}
 }
 
@@ -245,23 +277,4 @@ func tryAgain(why string) Activity {
 	answer := message(why + " Say log in to try again.")
 	answer.SuggestedActions = suggestions("log in")
 	return answer
-}
-
-// whyNot puts a refused start into words.
-func (b *Bot) whyNot(err error) Activity {
-	b.options.Logger.Warn("starting a login failed", "error", err)
-	var refused *refusal
-	if !errors.As(err, &refused) {
-		return tryAgain("I cannot reach the login just now.")
-	}
-	wait := fmt.Sprintf(" in %d seconds", int(max(refused.retryAfter, time.Second).Seconds()))
-	switch refused.code {
-	case "login_pending":
-		return message("A login is waiting for you already. Answer that one, or ask again" + wait + ".")
-	case "login_cooldown":
-		return message("You have just declined. Ask again" + wait + ".")
-	case "rate_limited":
-		return message("That was often enough for now. Ask again" + wait + ".")
-	}
-	return tryAgain("I cannot start a login just now.")
 }

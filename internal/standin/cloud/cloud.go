@@ -74,6 +74,8 @@ type Options struct {
 	// BankURL is the address of the client's system, where the owner serves
 	// [Cloud.BankHandler] (https://bank.example, behind the proxy).
 	BankURL string
+	// BankKey is the API key of the client's system (new).
+	BankKey string
 	// LoginLife is how long the client's system waits for a user to decide
 	// ([loginapi.DefaultPromptLife]).
 	LoginLife time.Duration

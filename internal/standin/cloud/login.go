@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -32,7 +33,7 @@ const (
 // startBank starts the client's system, at which the chat's users log in, and the
 // service that holds the tokens of the bot's OAuth connection.
 func (c *Cloud) startBank(context.Context) error {
-	key := NewKey()
+	key := cmp.Or(c.options.BankKey, NewKey())
 	c.Bank = loginapi.New(&loginapi.Options{Keys: []redacted.Text{redacted.New(key)}, PromptLife: c.options.LoginLife})
 	c.Vault.Set(BankKey, key)
 	c.Vault.Set(SealingKey, NewKey())

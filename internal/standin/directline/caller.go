@@ -62,6 +62,20 @@ func (s *Server) conversationOf(r *http.Request) (caller, *conversation, error) 
 	return who, found, nil
 }
 
+// originOf is the origin of the page that makes a request. Browsers send none with
+// a GET to the page's own server, as which this stand-in can be run; the true
+// service never is.
+func originOf(r *http.Request) string {
+	origin := r.Header.Get("Origin")
+	if origin != "" || r.Header.Get("Sec-Fetch-Site") != "same-origin" {
+		return origin
+	}
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
 // trusts reports whether origin may tie a sign-in to its session; the portal's
 // list wins over the token's.
 func (s *Server) trusts(who caller, origin string) error {

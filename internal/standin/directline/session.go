@@ -30,7 +30,7 @@ func (s *Server) getSessionID(w http.ResponseWriter, r *http.Request) error {
 	if who.hasSecret {
 		return errInvalidCredential()
 	}
-	if err := s.trusts(who, r.Header.Get("Origin")); err != nil {
+	if err := s.trusts(who, originOf(r)); err != nil {
 		return err
 	}
 	session, known := sessionOf(r)

@@ -49,6 +49,30 @@ func TestWhoGetsASessionID(t *testing.T) {
 	}
 }
 
+// A page of the stand-in's own server sends no Origin with a GET, and the browser
+// vouches for it.
+func TestAPageOfTheSameServerHasItsOrigin(t *testing.T) {
+	site := newSite(t, nil)
+	for name, test := range map[string]struct {
+		trusted, fetchSite string
+		status             int
+	}{
+		"same origin":             {"", "same-origin", 200},
+		"same origin, no trust":   {shop, "same-origin", 403},
+		"another of the machine":  {"", "same-site", 400},
+		"a site that is no other": {"", "none", 400},
+	} {
+		if test.trusted == "" {
+			test.trusted = strings.TrimSuffix(site.url, prefix)
+		}
+		token, _ := site.generate("dl_ada", test.trusted)
+		got := site.do(call{method: http.MethodGet, path: "/session/getsessionid", auth: token, header: http.Header{"Sec-Fetch-Site": {test.fetchSite}}})
+		if got.status != test.status {
+			t.Errorf("%s: %d %s, want %d", name, got.status, got.raw, test.status)
+		}
+	}
+}
+
 func TestTrustedOriginsOutliveARefresh(t *testing.T) {
 	site := newSite(t, nil)
 	token, _ := site.generate("dl_ada", shop)
