@@ -181,6 +181,7 @@ test('nothing found', async (t) => {
   const page = await reloaded(t);
   await page.getByRole('searchbox').fill('no such words');
   await page.getByText('Nothing found').waitFor();
+  await page.getByText('What was said before it is not searched.').waitFor();
   await inspect(page, 'desk-nothing-found');
 });
 

@@ -149,7 +149,7 @@ export class ListView {
   }
 
   #emptyElement() {
-    if (this.#items.length > 0) return empty({ picture: 'search', title: 'Nothing found', text: 'No loaded conversation has these words.' });
+    if (this.#items.length > 0) return empty({ picture: 'search', title: 'Nothing found', text: 'No name, id or last message in this list has these words. What was said before it is not searched.' });
     if (this.#cursor) return empty({ title: 'No conversations so far', text: 'Load more to look further back.' });
     if (this.#first.value || this.#last.value) return empty({ title: 'No conversations on these days' });
     return empty({ title: 'No conversations yet', text: 'They appear here as soon as visitors write.' });
@@ -193,7 +193,7 @@ export class ListView {
       pause = setTimeout(() => this.#render(), TYPING_PAUSE_MS);
     };
     const reload = () => this.reload();
-    this.#search = h('input', { type: 'search', id: 'search', placeholder: 'Name, text or id', autocomplete: 'off', spellcheck: 'false', input: search });
+    this.#search = h('input', { type: 'search', id: 'search', placeholder: 'Name, last message or id', autocomplete: 'off', spellcheck: 'false', input: search });
     this.#first = h('input', { type: 'date', id: 'first-day', change: reload });
     this.#last = h('input', { type: 'date', id: 'last-day', change: reload });
     this.#status = h('p', { class: 'count', role: 'status' });
