@@ -1,6 +1,6 @@
 /**
  * Erasing in the service desk, the trail that it leaves, and what those see who
- * are of another organisation.
+ * are of another organization.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -174,12 +174,12 @@ test('the audit trail says who did what to which conversation, and when', async 
   await page.getByRole('heading', { name: 'Cora Cancelled' }).waitFor();
 });
 
-test('somebody of another organisation sees a plain message and nothing else', async (t) => {
+test('somebody of another organization sees a plain message and nothing else', async (t) => {
   const key = await listed(await reading('Cora Cancelled'), 'Cora Cancelled').getAttribute('data-key');
   const { page, account } = await newSignedIn(t, suite, 'otto');
   const refused = page.getByRole('heading', { name: 'This account is not accepted here' });
   await refused.waitFor();
-  await screenshot(page, 'desk-other-organisation');
+  await screenshot(page, 'desk-other-organization');
   await page.goto(`${suite.desk}#/demo/${key}`);
   await page.reload();
   await refused.waitFor();
@@ -196,7 +196,7 @@ test('somebody of another organisation sees a plain message and nothing else', a
   assertClean(suite, account, [/Failed to load resource.*401/]);
 });
 
-test('another organisation’s token opens nothing, whether it exists or not', async () => {
+test('another organization’s token opens nothing, whether it exists or not', async () => {
   const token = suite.otto.AccessToken;
   const key = await listed(emil.page, 'Cora Cancelled').getAttribute('data-key');
   for (const [method, path] of [
@@ -210,7 +210,7 @@ test('another organisation’s token opens nothing, whether it exists or not', a
   ]) {
     const foreign = await ask(suite, path, { method, token });
     const missing = await ask(suite, path.replace('demo', 'nosuch'), { method, token });
-    // No assistant here is of that organisation: its tokens are as good as none.
+    // No assistant here is of that organization: its tokens are as good as none.
     assert.deepEqual([foreign.status, foreign.body.code], [401, 'token_invalid'], `${method} ${path}`);
     assert.deepEqual([foreign.status, foreign.body.code, foreign.body.detail], [missing.status, missing.body.code, missing.body.detail], 'the two cannot be told apart');
   }

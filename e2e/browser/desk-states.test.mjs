@@ -185,9 +185,9 @@ test('nothing found', async (t) => {
   await inspect(page, 'desk-nothing-found');
 });
 
-test('no assistants of this organisation', async (t) => {
+test('no assistants of this organization', async (t) => {
   const page = await reloaded(t, answering('**/api/desk/assistants', { items: [], roles: ['Desk.Read'] }));
-  await heading(page, 'There is nothing to read for your organisation').waitFor();
+  await heading(page, 'There is nothing to read for your organization').waitFor();
   await inspect(page, 'desk-no-assistants');
 });
 

@@ -8,7 +8,7 @@ import { Workplace } from './workplace.js';
 
 /**
  * The service desk's page: signs a consultant in, and shows what their
- * organisation's visitors have said.
+ * organization's visitors have said.
  */
 
 let auth;

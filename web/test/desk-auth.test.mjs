@@ -47,7 +47,7 @@ function fakeWindow(address = 'https://app.example/api/site/desk/#/bankx/k') {
 
 const open = (msal, more = {}) => Auth.open({ msal, config, window: fakeWindow(), ...more });
 
-test('an authority is asked for accounts of any organisation', async () => {
+test('an authority is asked for accounts of any organization', async () => {
   assert.deepEqual(await describeAuthority('https://login.microsoftonline.com/', fakeWindow().fetch), { authority: 'https://login.microsoftonline.com/organizations' });
 });
 
