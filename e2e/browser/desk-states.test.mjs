@@ -177,6 +177,22 @@ test('no conversations yet', async (t) => {
   await inspect(page, 'desk-empty');
 });
 
+test('the first day is after the last: nothing is asked for until one is changed', async (t) => {
+  const page = await reloaded(t);
+  await listed(page).first().waitFor();
+  await page.getByLabel('To').fill('2100-06-01');
+  await listed(page, 'Lena Long').waitFor();
+  const before = rita.account.requests.length;
+  await page.getByLabel('From').fill('2100-06-02');
+  await page.getByText('The first day is after the last').waitFor();
+  await page.getByText('Change one of the two.').waitFor();
+  assert.equal(await listed(page).count(), 0);
+  await inspect(page, 'desk-days-reversed');
+  assert.equal(rita.account.requests.length, before);
+  await page.getByLabel('To').fill('2100-06-02');
+  await listed(page, 'Carla Cards').waitFor();
+});
+
 test('nothing found', async (t) => {
   const page = await reloaded(t);
   await page.getByRole('searchbox').fill('no such words');

@@ -82,6 +82,18 @@ export function reachesFurther(last) {
   return end !== undefined && end % DAY_MS !== 0;
 }
 
+/**
+ * Whether a choice of days ends before it begins, which nothing can be on.
+ *
+ * @param {string} first
+ * @param {string} last
+ */
+export function isReversed(first, last) {
+  const begin = startOfDay(first, 0);
+  const end = startOfDay(last, 0);
+  return begin !== undefined && end !== undefined && begin > end;
+}
+
 // By the calendar, not by 24 hours: days on which clocks change have 23 or 25.
 function startOfDay(text, later) {
   const match = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text ?? '');

@@ -1,4 +1,4 @@
-import { parseDate, reachesFurther, spanOf } from './dates.js';
+import { isReversed, parseDate, reachesFurther, spanOf } from './dates.js';
 import { h, icon, isolated } from './dom.js';
 import { appendPage, groupByDay, matches, nameOf } from './listing.js';
 import { formatRoute } from './router.js';
@@ -80,8 +80,20 @@ export class ListView {
     this.#cursor = '';
     this.#isLoaded = false;
     this.#status.textContent = '';
+    if (this.#isReversed) return this.#showReversed();
     this.#days.replaceChildren(loading('Loading conversations…'));
     return this.#load();
+  }
+
+  // The server would refuse such a span, and refuse it again.
+  #showReversed() {
+    this.#loading?.abort();
+    this.#isLoaded = true;
+    this.#render();
+  }
+
+  get #isReversed() {
+    return isReversed(this.#first.value, this.#last.value);
   }
 
   async #load() {
@@ -138,7 +150,7 @@ export class ListView {
     this.#days.replaceChildren(...days.map((day) => this.#dayElement(day)));
     if (found.length === 0) this.#days.replaceChildren(this.#emptyElement());
     this.#status.textContent = this.#summary(query, found.length);
-    this.#note.hidden = !reachesFurther(this.#last.value);
+    this.#note.hidden = this.#isReversed || !reachesFurther(this.#last.value);
     this.#foot.replaceChildren(...(this.#cursor ? [h('button', { type: 'button', class: 'button', click: () => this.#loadMore() }, 'Load more')] : []));
   }
 
@@ -149,6 +161,7 @@ export class ListView {
   }
 
   #emptyElement() {
+    if (this.#isReversed) return empty({ title: 'The first day is after the last', text: 'Change one of the two.' });
     if (this.#items.length > 0) return empty({ picture: 'search', title: 'Nothing found', text: 'No name, id or last message in this list has these words. What was said before it is not searched.' });
     if (this.#cursor) return empty({ title: 'No conversations so far', text: 'Load more to look further back.' });
     if (this.#first.value || this.#last.value) return empty({ title: 'No conversations on these days' });
