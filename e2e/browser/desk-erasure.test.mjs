@@ -156,6 +156,7 @@ test('the audit trail says who did what to which conversation, and when', async 
       at: row.querySelector('time').dateTime,
       what: row.cells[1].textContent,
       who: row.cells[2].querySelector('[title]').title,
+      name: row.cells[2].textContent,
       ofWhat: row.cells[3].querySelector('[title]')?.title
     }))
   );
@@ -164,6 +165,7 @@ test('the audit trail says who did what to which conversation, and when', async 
   has({ what: 'Read a conversation (2)', who: emilsId, ofWhat: key });
   assert.ok(rows.some((row) => row.what.startsWith('Listed conversations') && row.who === emilsId));
   has({ what: 'Erased a user (2)', who: emilsId, ofWhat: double.id });
+  for (const { who, name } of rows) assert.equal(name === 'You', who === emilsId, `${name}: ${who}`);
   assert.ok(rows.filter((row) => row.what.startsWith('Erased a conversation') && row.who === emilsId).length >= 3);
   assert.ok(rows.some((row) => row.who.startsWith('5a1de000-0000-4000-8000-000000000001')), 'Rita has been reading');
   assert.deepEqual(rows.map((row) => row.at), rows.map((row) => row.at).toSorted().reverse());

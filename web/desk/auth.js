@@ -67,6 +67,11 @@ export class Auth {
     if (this.account) this.#client.setActiveAccount(this.account);
   }
 
+  /** The id by which the audit knows who is signed in. */
+  get objectId() {
+    return this.account?.idTokenClaims?.oid ?? this.account?.localAccountId ?? '';
+  }
+
   /**
    * Leaves for the sign-in page.
    *

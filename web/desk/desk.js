@@ -99,7 +99,7 @@ async function enter() {
   try {
     const { items = [], roles = [] } = await api.assistants();
     if (items.length === 0) return stop('noAssistants', { run: () => signIn({ chooseAccount: true }) });
-    new Workplace({ api, assistants: items.map((item) => item.id), roles, onError }).start();
+    new Workplace({ api, assistants: items.map((item) => item.id), roles, reader: auth.objectId, onError }).start();
   } catch (error) {
     if (!onError(error)) stop('failed', { ...wordsOf(error), run: enter });
   }

@@ -85,6 +85,14 @@ test('who has just signed in comes before who was', async () => {
   assert.equal((await open(fakeMSAL())).account, undefined);
 });
 
+test('who is signed in is known by the id that the audit records', async () => {
+  const idOf = async (claims) => (await open(fakeMSAL({ cached: [{ ...account, ...claims }] }))).objectId;
+  assert.equal(await idOf({ idTokenClaims: { oid: 'o' }, localAccountId: 'l' }), 'o');
+  assert.equal(await idOf({ localAccountId: 'l' }), 'l');
+  assert.equal(await idOf({}), '');
+  assert.equal((await open(fakeMSAL())).objectId, '');
+});
+
 test('what signing out leaves in the address goes, the route stays', async () => {
   const window = fakeWindow('https://app.example/api/site/desk/?state=x#/bankx/k');
   await open(fakeMSAL(), { window });

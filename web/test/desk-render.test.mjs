@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 
 import { entryOf } from '../desk/activities.js';
+import { whoElement } from '../desk/audit.js';
 import { createDates } from '../desk/dates.js';
 import { eventsElement, messageElement } from '../desk/entries.js';
 import { renderBlocks } from '../desk/render.js';
@@ -138,4 +139,12 @@ test('events are one quiet line, and each on demand', () => {
   const element = eventsElement(events, dates);
   assert.equal(element.textContent.trim(), 'Event a · value withheld and 2 more 21:00');
   assert.match(unfoldAll(element).textContent, /Event c · value withheld 21:00The value is withheld/);
+});
+
+test('the audit calls its reader You, everybody else by the id, and nobody the service itself', () => {
+  const who = (objectId, reader) => whoElement({ tenantId: 't', objectId }, reader);
+  const [own, other] = [who('0123456789abcdefgh', '0123456789abcdefgh'), who('0123456789abcdefgh', 'somebody')];
+  assert.deepEqual([own.textContent, other.textContent], ['You', '012345678…efgh']);
+  for (const { attributes } of [own, other]) assert.equal(attributes.title, '0123456789abcdefgh of tenant t');
+  assert.equal(who('', ''), 'The service itself');
 });
