@@ -94,7 +94,29 @@ test('nobody is signed in, and the sign-in page is left without picking an accou
   await page.getByRole('button', { name: 'Emil' }).waitFor();
   await inspect(page, 'desk-sign-in');
   await page.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByText('You cancelled signing in.').waitFor();
+  await heading(page, 'Sign in to read conversations').waitFor();
+  assert.doesNotMatch(await page.locator('body').textContent(), /AADSTS|access_denied/);
+  await inspect(page, 'desk-sign-in-cancelled');
+  await page.reload();
+  await heading(page, 'Sign in to read conversations').waitFor();
+  assert.equal(await page.getByText('You cancelled signing in.').count(), 0);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Emil' }).waitFor();
+  assertClean(suite, account);
+});
+
+test('the sign-in page refuses: its words are shown, and signing in can be tried again', async (t) => {
+  const { page, account } = await newConsultant(t, suite);
+  await page.route('**/oauth2/v2.0/authorize*', (route) => {
+    const asked = new URL(route.request().url()).searchParams;
+    const answer = new URLSearchParams({ error: 'access_denied', error_description: 'AADSTS50105: Not assigned to a role.', state: asked.get('state') });
+    return route.fulfill({ status: 302, headers: { location: `${asked.get('redirect_uri')}#${answer}` } });
+  });
+  await page.goto(suite.desk);
+  await page.getByRole('button', { name: 'Sign in' }).click();
   await heading(page, 'Signing in did not work').waitFor();
+  await page.getByText('AADSTS50105').waitFor();
   await inspect(page, 'desk-sign-in-failed');
   await page.getByRole('button', { name: 'Try again' }).click();
   await heading(page, 'Sign in to read conversations').waitFor();

@@ -3,7 +3,7 @@ import { Auth } from './auth.js';
 import { byId, h } from './dom.js';
 import { Problem } from './problem.js';
 import { screenElement } from './states.js';
-import { SCREENS } from './texts.js';
+import { CANCELLED, SCREENS } from './texts.js';
 import { Workplace } from './workplace.js';
 
 /**
@@ -84,6 +84,8 @@ async function start() {
     return stopAtStart(error);
   }
   showPerson();
+  // Who had an account already was about to use another.
+  if (auth.isCancelled) return stop('signedOut', { detail: CANCELLED, run: () => signIn({ chooseAccount: Boolean(auth.account) }) });
   if (!auth.account) return stop('signedOut', { run: () => signIn() });
   return enter();
 }

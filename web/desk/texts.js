@@ -61,6 +61,9 @@ export const SCREENS = {
   failed: { icon: 'warning', title: 'The service desk cannot be reached', action: 'Try again' }
 };
 
+/** In addition, of who has come back from the sign-in page by its button. */
+export const CANCELLED = 'You cancelled signing in.';
+
 /** What audited actions are called. */
 export const ACTIONS = {
   list: 'Listed conversations',

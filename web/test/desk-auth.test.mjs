@@ -125,6 +125,14 @@ test('a refusal at the sign-in page is told in its words', async () => {
   await assert.rejects(open(fakeMSAL({ fails: { handleRedirectPromise: refusal } })), { code: 'sign_in_failed', detail: 'access_denied: AADSTS50105: not assigned' });
 });
 
+test('to cancel at the sign-in page is no failure', async () => {
+  const cancelled = Object.assign(new Error(), { errorCode: 'access_denied', errorMessage: 'AADSTS65004: User declined to consent to access the app.' });
+  const auth = await open(fakeMSAL({ fails: { handleRedirectPromise: cancelled } }));
+  assert.deepEqual([auth.isCancelled, auth.account], [true, undefined]);
+  await auth.signIn();
+  assert.equal((await open(fakeMSAL())).isCancelled, false);
+});
+
 test('the page goes to sign in by itself once, not round in circles', async () => {
   let now = 1_000_000;
   const msal = fakeMSAL({ cached: [account] });
