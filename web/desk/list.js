@@ -1,6 +1,7 @@
 import { isReversed, parseDate, reachesFurther, spanOf } from './dates.js';
 import { h, icon, isolated } from './dom.js';
 import { appendPage, groupByDay, matches, nameOf } from './listing.js';
+import { withoutMarks } from './markdown.js';
 import { formatRoute } from './router.js';
 import { announce, empty, failure, loading } from './states.js';
 
@@ -180,7 +181,7 @@ export class ListView {
       { href: formatRoute({ view: 'conversation', assistant: this.#assistant, key: item.key }), 'data-key': item.key },
       h('span', { class: 'who' }, isolated(nameOf(item))),
       at && h('time', { datetime: at.toISOString(), title: this.#dates.full(at) }, this.#dates.time(at)),
-      h('span', { class: 'last', dir: 'auto' }, item.lastText?.slice(0, 300) || 'No text')
+      h('span', { class: 'last', dir: 'auto' }, excerptOf(item.lastText) || 'No text')
     );
     this.#markLink(link);
     return link;
@@ -236,3 +237,6 @@ export class ListView {
     links[Math.max(0, Math.min(next, links.length - 1))].focus();
   }
 }
+
+// Marks may be far apart, so more is read than is shown.
+const excerptOf = (text) => withoutMarks((text ?? '').slice(0, 2_000)).slice(0, 300);

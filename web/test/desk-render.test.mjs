@@ -65,8 +65,9 @@ function unfoldAll(element) {
 }
 
 test('nothing of a message becomes an element, an attribute that runs, or a link to elsewhere', () => {
-  for (const text of [SCRIPT, ...ADDRESSES, '" onmouseover="alert(1)', '{{DATE(<script>)}}', '\u202eevil']) {
-    const element = unfoldAll(shown(hostileActivity(text)));
+  const texts = [SCRIPT, ...ADDRESSES, '" onmouseover="alert(1)', '{{DATE(<script>)}}', '\u202eevil'];
+  for (const [text, textFormat] of texts.flatMap((one) => [[one, 'plain'], [one, 'markdown']])) {
+    const element = unfoldAll(shown({ ...hostileActivity(text), textFormat }));
     element.find('button').find((button) => button.textContent === 'Raw JSON').listeners.click();
     for (const { tag, attributes } of element.all()) {
       assert.ok(TAGS.has(tag), `<${tag}> of ${text}`);
@@ -101,6 +102,16 @@ test('long text begins with its beginning, the rest comes on demand', () => {
   assert.match(button.textContent, /131,072/);
   button.listeners.click();
   assert.equal(element.textContent, 'x'.repeat(128 * 1024));
+});
+
+test('so does long Markdown, whose marks are read in both', () => {
+  const element = shown({ textFormat: 'markdown', text: `**bold**${'x'.repeat(5_000)}\n- item` });
+  const button = element.find('button').find((one) => /5,015/.test(one.textContent));
+  assert.deepEqual([element.find('strong').length, element.find('li').length], [1, 1]);
+  assert.ok(element.textContent.length < 2_100);
+  button.listeners.click();
+  assert.deepEqual([element.find('strong').length, element.find('li').length], [1, 2]);
+  assert.ok(element.textContent.includes(`bold${'x'.repeat(5_000)}`));
 });
 
 test('text is not cut within a character', () => {
