@@ -123,7 +123,7 @@ export const cards = (id, at, visitor = { name: 'Carla Cards' }) =>
   talk(
     { id, at, visitor },
     ['visitor', 'Show me what you can do'],
-    ['bot', { text: 'A card:', attachments: [hero] }],
+    ['bot', { text: '**A card**, and [more about it](https://bank.example/loans?from=chat):\n\n- `help` shows *this*\n- anything else', attachments: [hero] }],
     ['bot', { attachments: [adaptive] }],
     ['visitor', { value: { phone: '+49 30 1234567', topic: '2' } }],
     ['bot', { text: 'All of these:', attachmentLayout: 'carousel', attachments: [hero, receipt, hero] }],

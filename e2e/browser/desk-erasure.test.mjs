@@ -1,6 +1,6 @@
 /**
  * Erasing in the service desk, the trail that it leaves, and what those see who
- * are of another organisation.
+ * are of another organization.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -156,6 +156,7 @@ test('the audit trail says who did what to which conversation, and when', async 
       at: row.querySelector('time').dateTime,
       what: row.cells[1].textContent,
       who: row.cells[2].querySelector('[title]').title,
+      name: row.cells[2].textContent,
       ofWhat: row.cells[3].querySelector('[title]')?.title
     }))
   );
@@ -164,6 +165,7 @@ test('the audit trail says who did what to which conversation, and when', async 
   has({ what: 'Read a conversation (2)', who: emilsId, ofWhat: key });
   assert.ok(rows.some((row) => row.what.startsWith('Listed conversations') && row.who === emilsId));
   has({ what: 'Erased a user (2)', who: emilsId, ofWhat: double.id });
+  for (const { who, name } of rows) assert.equal(name === 'You', who === emilsId, `${name}: ${who}`);
   assert.ok(rows.filter((row) => row.what.startsWith('Erased a conversation') && row.who === emilsId).length >= 3);
   assert.ok(rows.some((row) => row.who.startsWith('5a1de000-0000-4000-8000-000000000001')), 'Rita has been reading');
   assert.deepEqual(rows.map((row) => row.at), rows.map((row) => row.at).toSorted().reverse());
@@ -174,12 +176,12 @@ test('the audit trail says who did what to which conversation, and when', async 
   await page.getByRole('heading', { name: 'Cora Cancelled' }).waitFor();
 });
 
-test('somebody of another organisation sees a plain message and nothing else', async (t) => {
+test('somebody of another organization sees a plain message and nothing else', async (t) => {
   const key = await listed(await reading('Cora Cancelled'), 'Cora Cancelled').getAttribute('data-key');
   const { page, account } = await newSignedIn(t, suite, 'otto');
   const refused = page.getByRole('heading', { name: 'This account is not accepted here' });
   await refused.waitFor();
-  await screenshot(page, 'desk-other-organisation');
+  await screenshot(page, 'desk-other-organization');
   await page.goto(`${suite.desk}#/demo/${key}`);
   await page.reload();
   await refused.waitFor();
@@ -196,7 +198,7 @@ test('somebody of another organisation sees a plain message and nothing else', a
   assertClean(suite, account, [/Failed to load resource.*401/]);
 });
 
-test('another organisation’s token opens nothing, whether it exists or not', async () => {
+test('another organization’s token opens nothing, whether it exists or not', async () => {
   const token = suite.otto.AccessToken;
   const key = await listed(emil.page, 'Cora Cancelled').getAttribute('data-key');
   for (const [method, path] of [
@@ -210,7 +212,7 @@ test('another organisation’s token opens nothing, whether it exists or not', a
   ]) {
     const foreign = await ask(suite, path, { method, token });
     const missing = await ask(suite, path.replace('demo', 'nosuch'), { method, token });
-    // No assistant here is of that organisation: its tokens are as good as none.
+    // No assistant here is of that organization: its tokens are as good as none.
     assert.deepEqual([foreign.status, foreign.body.code], [401, 'token_invalid'], `${method} ${path}`);
     assert.deepEqual([foreign.status, foreign.body.code, foreign.body.detail], [missing.status, missing.body.code, missing.body.detail], 'the two cannot be told apart');
   }

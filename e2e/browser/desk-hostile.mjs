@@ -20,6 +20,7 @@ export const TEXTS = [
   `<a href="javascript:${RUN}">press me</a>`,
   `[press me](javascript:${RUN})`,
   `![a picture](${EVIL}/pixel.png)`,
+  `[press **me**](data:text/html,<script>${RUN}</script>)`,
   `<meta http-equiv="refresh" content="0;url=${EVIL}/refresh"><base href="${EVIL}/">`,
   `<form action="${EVIL}/form"><button autofocus onfocus="${RUN}">ok</button></form>`,
   `<math><mtext></form><form><mglyph><style></math><img src onerror="${RUN}">`,
@@ -29,6 +30,9 @@ export const TEXTS = [
   '\u202Egnp.exe\u202C \u2066\u2069 \u0000\u0007\u001B[31m \uFEFF\uFFFE',
   '\uD800 a lone surrogate, \uDC00 and another'
 ];
+
+/** Marks that are read, around what must not be. */
+export const MARKED = `- [press me](${EVIL}/"onmouseover="${RUN})\n- **<b onclick="${RUN}">**\n\n1. \`<img src=x onerror="${RUN}">\``;
 
 /** Addresses that must not become links. */
 export const ADDRESSES = [
@@ -149,6 +153,7 @@ export function hostile({ id, at, visitor }) {
     ...TEXTS.flatMap((text, n) => messages(ADDRESSES[n % ADDRESSES.length], text)),
     ...ADDRESSES.flatMap((address) => messages(address, 'press me').slice(1)),
     ...LINKS.flatMap((address) => messages(address, 'a link').slice(1)),
+    ['bot', MARKED],
     ...TEXTS.flatMap(events),
     ['visitor', TEXTS[1]]
   ];

@@ -75,6 +75,7 @@ test('a conversation shows hostile text, cards, names and events as text; only w
   await openHostile(page);
   const bubbles = await page.locator('#conversation .bubble .text').evaluateAll((all) => all.map((one) => one.textContent.toWellFormed()));
   for (const text of TEXTS) assert.ok(bubbles.includes(text.toWellFormed()), text);
+  assert.equal(await page.locator('#conversation .bubble li', { hasText: 'onclick' }).count(), 1, 'marks are read');
   await assertTame(page);
 
   const links = await page.locator('#conversation a[target]').evaluateAll((all) => all.map((link) => ({ href: link.getAttribute('href'), rel: link.rel })));

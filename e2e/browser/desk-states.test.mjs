@@ -94,7 +94,29 @@ test('nobody is signed in, and the sign-in page is left without picking an accou
   await page.getByRole('button', { name: 'Emil' }).waitFor();
   await inspect(page, 'desk-sign-in');
   await page.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByText('You cancelled signing in.').waitFor();
+  await heading(page, 'Sign in to read conversations').waitFor();
+  assert.doesNotMatch(await page.locator('body').textContent(), /AADSTS|access_denied/);
+  await inspect(page, 'desk-sign-in-cancelled');
+  await page.reload();
+  await heading(page, 'Sign in to read conversations').waitFor();
+  assert.equal(await page.getByText('You cancelled signing in.').count(), 0);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Emil' }).waitFor();
+  assertClean(suite, account);
+});
+
+test('the sign-in page refuses: its words are shown, and signing in can be tried again', async (t) => {
+  const { page, account } = await newConsultant(t, suite);
+  await page.route('**/oauth2/v2.0/authorize*', (route) => {
+    const asked = new URL(route.request().url()).searchParams;
+    const answer = new URLSearchParams({ error: 'access_denied', error_description: 'AADSTS50105: Not assigned to a role.', state: asked.get('state') });
+    return route.fulfill({ status: 302, headers: { location: `${asked.get('redirect_uri')}#${answer}` } });
+  });
+  await page.goto(suite.desk);
+  await page.getByRole('button', { name: 'Sign in' }).click();
   await heading(page, 'Signing in did not work').waitFor();
+  await page.getByText('AADSTS50105').waitFor();
   await inspect(page, 'desk-sign-in-failed');
   await page.getByRole('button', { name: 'Try again' }).click();
   await heading(page, 'Sign in to read conversations').waitFor();
@@ -177,16 +199,33 @@ test('no conversations yet', async (t) => {
   await inspect(page, 'desk-empty');
 });
 
+test('the first day is after the last: nothing is asked for until one is changed', async (t) => {
+  const page = await reloaded(t);
+  await listed(page).first().waitFor();
+  await page.getByLabel('To').fill('2100-06-01');
+  await listed(page, 'Lena Long').waitFor();
+  const before = rita.account.requests.length;
+  await page.getByLabel('From').fill('2100-06-02');
+  await page.getByText('The first day is after the last').waitFor();
+  await page.getByText('Change one of the two.').waitFor();
+  assert.equal(await listed(page).count(), 0);
+  await inspect(page, 'desk-days-reversed');
+  assert.equal(rita.account.requests.length, before);
+  await page.getByLabel('To').fill('2100-06-02');
+  await listed(page, 'Carla Cards').waitFor();
+});
+
 test('nothing found', async (t) => {
   const page = await reloaded(t);
   await page.getByRole('searchbox').fill('no such words');
   await page.getByText('Nothing found').waitFor();
+  await page.getByText('What was said before it is not searched.').waitFor();
   await inspect(page, 'desk-nothing-found');
 });
 
-test('no assistants of this organisation', async (t) => {
+test('no assistants of this organization', async (t) => {
   const page = await reloaded(t, answering('**/api/desk/assistants', { items: [], roles: ['Desk.Read'] }));
-  await heading(page, 'There is nothing to read for your organisation').waitFor();
+  await heading(page, 'There is nothing to read for your organization').waitFor();
   await inspect(page, 'desk-no-assistants');
 });
 

@@ -10,7 +10,7 @@ import { test } from 'node:test';
 import { TRANSCRIPT_NAMES, cards, readTranscript, talk, unique, withoutSecrets } from './desk-conversations.mjs';
 import { ask, assertClean, ended, entries, eventually, isKept, isStored, listed, lists, newConsultant, newSignedIn, open, send, settled, signIn, stored, tokensOf, untilTheEnd, useDesk } from './desk.mjs';
 
-const ids = Object.fromEntries(['zoe', 'cards', 'night', 'scripts', 'long', 'many'].map((name) => [name, unique(name)]));
+const ids = Object.fromEntries(['zoe', 'cards', 'night', 'scripts', 'marked', 'long', 'many'].map((name) => [name, unique(name)]));
 // All that an address has a use of its own for.
 const ODD_ID = unique('a/b?c#d%2e%252F..|e f;g=h&i+j\\k');
 const MANY = 60;
@@ -35,6 +35,7 @@ async function prepare() {
     talk({ id: ids.zoe, at: '2100-03-11T09:00:00Z', visitor: { name: 'Zoë Müller' } }, ['visitor', 'Ich wohne in der Hauptstraße'], ['bot', 'Crème brûlée gibt es nicht']),
     cards(ids.cards, '2100-03-11T08:00:00Z'),
     talk({ id: ids.night, at: '2100-03-10T23:30:00Z', visitor: { name: 'Nora Night' } }, ['visitor', 'Are you awake?'], ['bot', 'Always.']),
+    talk({ id: ids.marked, at: '2100-03-05T12:00:00Z', visitor: { name: 'Mark Marked' } }, ['visitor', '**not** [this](https://bank.example/)'], ['bot', 'Type **KQT-3FZ** at [the phone](https://phone.example).']),
     talk({ id: ids.scripts, at: '2100-03-09T12:00:00Z', visitor: { name: '王小明' } }, ...WRITTEN.map((text) => ['visitor', text])),
     talk({ id: ODD_ID, at: '2100-03-08T12:00:00Z', visitor: { name: 'Oda Odd' } }, ['visitor', 'odd'], ['bot', { type: 'typing' }], ['bot', 'even']),
     talk({ id: ids.long, at: '2100-03-06T12:00:00Z', visitor: { name: 'Lena Long' } }, ...Array.from({ length: 230 }, (_, n) => [n % 2 ? 'bot' : 'visitor', `Line ${n}.`])),
@@ -98,11 +99,11 @@ test('the conversations are by day in her own time zone, newest first', async ()
   );
   assert.deepEqual(shown.slice(0, 3), [
     // Nora's is of the day before by the clock of Greenwich.
-    ['Thursday, 11 March 2100', '10:01 Zoë Müller', '09:08 Carla Cards', '00:31 Nora Night'],
+    ['Thursday, 11 March 2100', '10:01 Zoë Müller', '9:08 Carla Cards', '0:31 Nora Night'],
     ['Tuesday, 9 March 2100', '13:05 王小明'],
     ['Monday, 8 March 2100', '13:02 Oda Odd']
   ]);
-  assert.deepEqual(shown.flatMap((day) => day.slice(1)).slice(0, INBOX.length).map((item) => item.slice(6)), INBOX);
+  assert.deepEqual(shown.flatMap((day) => day.slice(1)).slice(0, INBOX.length).map((item) => item.replace(/^\S+ /, '')), INBOX);
 });
 
 test('searching finds names, ids and what was said last, without regard to case and accents', async () => {
@@ -166,6 +167,18 @@ test('a conversation is read as it was: who, when, what', async () => {
   const [visitor, bot] = await Promise.all((await page.locator('#conversation .bubble').all()).map((bubble) => bubble.boundingBox()));
   assert.ok(visitor.x > bot.x && visitor.x + visitor.width > bot.x + bot.width, 'the visitor is on the right, the bot on the left');
   assert.equal(await listed(page, 'Zoë Müller').getAttribute('aria-current'), 'true');
+});
+
+test('what a bot has marked is shown as the visitor saw it, what a visitor typed as it was typed', async () => {
+  const page = await atTheList();
+  assert.equal(await listed(page, 'Mark Marked').locator('.last').textContent(), 'Type KQT-3FZ at the phone.');
+  await open(page, 'Mark Marked');
+  const [typed, said] = await page.locator('#conversation .bubble').all();
+  assert.equal(await typed.textContent(), '**not** [this](https://bank.example/)');
+  assert.equal(await typed.locator('a, strong').count(), 0);
+  assert.equal(await said.textContent(), 'Type KQT-3FZ at the phone.');
+  assert.equal(await said.locator('strong').textContent(), 'KQT-3FZ');
+  assert.equal(await said.getByRole('link', { name: 'the phone' }).getAttribute('href'), 'https://phone.example/');
 });
 
 test('cards are readable, and attachments are links that tell nothing of the reader', async () => {

@@ -34,7 +34,7 @@ export function entryOf(activity, conversation = {}) {
   const type = label(member(activity, 'type'));
   const side = sideOf(activity, conversation);
   const common = { side, name: label(member(member(activity, 'from'), 'name')) || NAMES[side], at: timeOf(activity), activity };
-  if (type === 'message') return { kind: 'message', line: '', blocks: messageBlocks(activity), ...common };
+  if (type === 'message') return { kind: 'message', line: '', blocks: messageBlocks(activity, side), ...common };
   return { kind: 'event', line: lineOf(type, activity, common.name), blocks: eventBlocks(type, activity), ...common };
 }
 
@@ -56,10 +56,10 @@ function sideOf(activity, { userId }) {
   return VISITOR_ID.test(text(member(recipient, 'id'))) ? 'bot' : 'other';
 }
 
-function messageBlocks(activity) {
+function messageBlocks(activity, side) {
   const budget = new Budget();
   const blocks = [
-    ...textBlock(member(activity, 'text')),
+    ...said(activity, side),
     ...attachmentsOf(activity, budget),
     ...submitted(activity),
     ...suggestions(activity, budget)
@@ -67,6 +67,15 @@ function messageBlocks(activity) {
   if (blocks.length === 0) blocks.push(...spoken(activity));
   if (budget.isSpent) blocks.push(note('There is more than is shown here. All of it is in the raw JSON.'));
   return blocks.length > 0 ? blocks : [note('A message without text')];
+}
+
+// As Web Chat shows it: Markdown, unless it is said to be something else. What a
+// visitor has typed is never meant as such, and mostly says so.
+function said(activity, side) {
+  const format = text(member(activity, 'textFormat')).toLowerCase();
+  const isMarkdown = format === '' ? side === 'bot' : format !== 'plain' && format !== 'xml';
+  const blocks = textBlock(member(activity, 'text'));
+  return isMarkdown ? blocks.map((block) => ({ kind: 'markdown', text: block.text })) : blocks;
 }
 
 // A card's form comes back as a message whose value holds the fields.
@@ -126,7 +135,7 @@ function members(activity) {
 
 function eventBlocks(type, activity) {
   const value = member(activity, 'value');
-  const said = textBlock(member(activity, 'text'));
+  const words = textBlock(member(activity, 'text'));
   const isTrace = type === 'trace' && value !== undefined && !isWithheld(value);
-  return [...said, ...(isTrace ? [json(value)] : valueBlocks(value))];
+  return [...words, ...(isTrace ? [json(value)] : valueBlocks(value))];
 }

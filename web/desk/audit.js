@@ -10,6 +10,7 @@ export class AuditView {
   #element;
   #api;
   #dates;
+  #reader;
   #assistant = '';
   #loading;
   #rows;
@@ -20,12 +21,14 @@ export class AuditView {
    * @param {HTMLElement} options.element that the trail fills
    * @param {ReturnType<typeof import('./api.js').createApi>} options.api
    * @param {ReturnType<typeof import('./dates.js').createDates>} options.dates
+   * @param {string} options.reader object id of who is signed in
    * @param {(error: unknown) => boolean} options.onError whether the error has been dealt with
    */
-  constructor({ element, api, dates, onError }) {
+  constructor({ element, api, dates, reader, onError }) {
     this.#element = element;
     this.#api = api;
     this.#dates = dates;
+    this.#reader = reader;
     this.onError = onError;
   }
 
@@ -82,13 +85,12 @@ export class AuditView {
   #rowElement({ at, action, tenantId, objectId, conversationKey, userId, count }) {
     const when = parseDate(at);
     const what = Object.hasOwn(ACTIONS, action ?? '') ? ACTIONS[action] : action;
-    const who = objectId ? h('code', { title: `${objectId} of tenant ${tenantId}` }, shorten(objectId)) : 'The service itself';
     return h(
       'tr',
       {},
       h('td', {}, when && h('time', { datetime: when.toISOString(), title: this.#dates.full(when) }, this.#dates.short(when))),
       h('td', {}, what ?? '–', count > 1 && ` (${count})`),
-      h('td', {}, who),
+      h('td', {}, whoElement({ tenantId, objectId }, this.#reader)),
       h('td', {}, this.#subject(action, conversationKey, userId))
     );
   }
@@ -100,4 +102,17 @@ export class AuditView {
     if (isGone || !isKey(key)) return h('code', { title: key }, isolated(shorten(key)));
     return h('a', { href: formatRoute({ view: 'conversation', assistant: this.#assistant, key }), title: key }, shorten(key));
   }
+}
+
+/**
+ * Who did it. Entra ID's ids are all that is recorded of people; one's own needs
+ * no looking up.
+ *
+ * @param {{ tenantId?: string, objectId?: string }} person
+ * @param {string} reader object id of who reads this
+ */
+export function whoElement({ tenantId, objectId }, reader) {
+  if (!objectId) return 'The service itself';
+  const title = `${objectId} of tenant ${tenantId}`;
+  return objectId === reader ? h('span', { title }, 'You') : h('code', { title }, shorten(objectId));
 }

@@ -9,6 +9,9 @@ const ATTEMPT_AGAIN_MS = 60_000;
 const NEEDS_PERSON = new Set(['invalid_grant', 'no_account_error', 'no_tokens_found', 'refresh_token_expired']);
 const NO_ANSWER = new Set(['network_error', 'no_network_connectivity', 'post_request_failed', 'get_request_failed']);
 
+// What Entra ID says where somebody has turned back, by the code within its words.
+const CANCELLED = /\bAADSTS65004\b/;
+
 /**
  * Signing in by MSAL: authorization code with PKCE, by redirects alone. Tokens
  * are kept in the tab's own storage, and die with it.
@@ -22,6 +25,9 @@ export class Auth {
 
   /** @type {object | undefined} who is signed in, as MSAL has it */
   account;
+
+  /** Whether the sign-in page was left by its button for cancelling, just now. */
+  isCancelled = false;
 
   /**
    * Takes up what the sign-in page has answered, if the browser comes from
@@ -60,11 +66,16 @@ export class Auth {
     });
     await this.#client.initialize();
     // Brings back the address that signing in began at, a link to a conversation included.
-    const answer = await this.#client.handleRedirectPromise();
+    const answer = await this.#client.handleRedirectPromise().catch((error) => this.#takeBack(error));
     // Signing out leaves a state in the query, which this page has no use for.
     if (window.location.search) window.history.replaceState(null, '', here + window.location.hash);
     this.account = answer?.account ?? this.#client.getActiveAccount() ?? this.#client.getAllAccounts()[0];
     if (this.account) this.#client.setActiveAccount(this.account);
+  }
+
+  /** The id by which the audit knows who is signed in. */
+  get objectId() {
+    return this.account?.idTokenClaims?.oid ?? this.account?.localAccountId ?? '';
   }
 
   /**
@@ -118,6 +129,12 @@ export class Auth {
     } catch (error) {
       throw this.#tokenProblem(error);
     }
+  }
+
+  // To have changed one's mind is no failure: the page is as if nobody had tried.
+  #takeBack(error) {
+    if (!CANCELLED.test(error?.errorMessage ?? error?.message)) throw error;
+    this.isCancelled = true;
   }
 
   #tokenProblem(error) {

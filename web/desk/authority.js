@@ -6,7 +6,7 @@
 const LOOPBACK = new Set(['localhost', '127.0.0.1']);
 
 /**
- * What MSAL is to know of the authority. Of any organisation, because the API
+ * What MSAL is to know of the authority. Of any organization, because the API
  * decides whose accounts may do what.
  *
  * @param {string} authority URL without a tenant

@@ -7,6 +7,7 @@
  * everything is read by the functions below, and the number of blocks is bounded.
  *
  * @typedef {{ kind: 'text', text: string, tone?: 'title' | 'strong' | 'subtle' | 'code' }} Text
+ * @typedef {{ kind: 'markdown', text: string }} Markdown
  * @typedef {{ kind: 'runs', runs: { text: string, strong?: boolean, italic?: boolean, struck?: boolean, href?: string }[] }} Runs
  * @typedef {{ kind: 'facts', facts: { label: string, value: string, note?: string }[] }} Facts
  * @typedef {{ kind: 'group', blocks: Block[], look?: 'card' | 'box' | 'row', label?: string }} Group
@@ -18,7 +19,7 @@
  *   buttons and suggestions, as they were offered
  * @typedef {{ kind: 'note', text: string }} Note what the page itself has to say
  * @typedef {{ kind: 'more', summary: string, blocks: Block[] }} More opens on demand
- * @typedef {Text | Runs | Facts | Group | Columns | Table | File | Choices | Note | More} Block
+ * @typedef {Text | Markdown | Runs | Facts | Group | Columns | Table | File | Choices | Note | More} Block
  */
 
 const MAX_ITEMS = 1_000;

@@ -19,7 +19,7 @@ export function createDates({ locale = 'en-GB', timeZone, now = Date.now } = {})
   const format = (options) => new Intl.DateTimeFormat(locale, { timeZone, ...options });
   // A notation in which days sort and compare as text.
   const dayNumber = new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' });
-  const time = format({ hour: '2-digit', minute: '2-digit' });
+  const time = format({ hour: 'numeric', minute: '2-digit' });
   const day = format({ weekday: 'long', day: 'numeric', month: 'long' });
   const dayOfYear = format({ weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
   const full = format({ dateStyle: 'long', timeStyle: 'medium' });
@@ -80,6 +80,18 @@ export function spanOf(first, last) {
 export function reachesFurther(last) {
   const end = startOfDay(last, 1);
   return end !== undefined && end % DAY_MS !== 0;
+}
+
+/**
+ * Whether a choice of days ends before it begins, which nothing can be on.
+ *
+ * @param {string} first
+ * @param {string} last
+ */
+export function isReversed(first, last) {
+  const begin = startOfDay(first, 0);
+  const end = startOfDay(last, 0);
+  return begin !== undefined && end !== undefined && begin > end;
 }
 
 // By the calendar, not by 24 hours: days on which clocks change have 23 or 25.

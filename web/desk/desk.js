@@ -3,12 +3,12 @@ import { Auth } from './auth.js';
 import { byId, h } from './dom.js';
 import { Problem } from './problem.js';
 import { screenElement } from './states.js';
-import { SCREENS } from './texts.js';
+import { CANCELLED, SCREENS } from './texts.js';
 import { Workplace } from './workplace.js';
 
 /**
  * The service desk's page: signs a consultant in, and shows what their
- * organisation's visitors have said.
+ * organization's visitors have said.
  */
 
 let auth;
@@ -84,6 +84,8 @@ async function start() {
     return stopAtStart(error);
   }
   showPerson();
+  // Who had an account already was about to use another.
+  if (auth.isCancelled) return stop('signedOut', { detail: CANCELLED, run: () => signIn({ chooseAccount: Boolean(auth.account) }) });
   if (!auth.account) return stop('signedOut', { run: () => signIn() });
   return enter();
 }
@@ -99,7 +101,7 @@ async function enter() {
   try {
     const { items = [], roles = [] } = await api.assistants();
     if (items.length === 0) return stop('noAssistants', { run: () => signIn({ chooseAccount: true }) });
-    new Workplace({ api, assistants: items.map((item) => item.id), roles, onError }).start();
+    new Workplace({ api, assistants: items.map((item) => item.id), roles, reader: auth.objectId, onError }).start();
   } catch (error) {
     if (!onError(error)) stop('failed', { ...wordsOf(error), run: enter });
   }

@@ -60,5 +60,14 @@ export const byId = (id) => document.getElementById(id);
  */
 export const isolated = (text) => h('bdi', {}, text);
 
+/**
+ * A link out of the page: in a new tab, which is told nothing of this one.
+ *
+ * @param {string} href that safeLink let through
+ */
+export function outerLink(href, ...content) {
+  return h('a', { href, target: '_blank', rel: 'noopener noreferrer nofollow' }, ...content);
+}
+
 /** Text for screen readers only. */
 export const unseen = (...children) => h('span', { class: 'unseen' }, ...children);

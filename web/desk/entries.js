@@ -24,7 +24,7 @@ export function groupEvents(entries) {
  * @param {object} dates
  */
 export function messageElement(entry, goesOn, dates) {
-  const isText = (block) => block.kind === 'text' && block.tone !== 'code';
+  const isText = (block) => block.kind === 'markdown' || (block.kind === 'text' && block.tone !== 'code');
   const words = entry.blocks.filter(isText);
   const rest = entry.blocks.filter((block) => !isText(block));
   const name = h('span', { class: goesOn ? 'unseen' : 'name' }, isolated(entry.name));

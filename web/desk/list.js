@@ -1,6 +1,7 @@
-import { parseDate, reachesFurther, spanOf } from './dates.js';
+import { isReversed, parseDate, reachesFurther, spanOf } from './dates.js';
 import { h, icon, isolated } from './dom.js';
 import { appendPage, groupByDay, matches, nameOf } from './listing.js';
+import { withoutMarks } from './markdown.js';
 import { formatRoute } from './router.js';
 import { announce, empty, failure, loading } from './states.js';
 
@@ -80,8 +81,20 @@ export class ListView {
     this.#cursor = '';
     this.#isLoaded = false;
     this.#status.textContent = '';
+    if (this.#isReversed) return this.#showReversed();
     this.#days.replaceChildren(loading('Loading conversations…'));
     return this.#load();
+  }
+
+  // The server would refuse such a span, and refuse it again.
+  #showReversed() {
+    this.#loading?.abort();
+    this.#isLoaded = true;
+    this.#render();
+  }
+
+  get #isReversed() {
+    return isReversed(this.#first.value, this.#last.value);
   }
 
   async #load() {
@@ -138,7 +151,7 @@ export class ListView {
     this.#days.replaceChildren(...days.map((day) => this.#dayElement(day)));
     if (found.length === 0) this.#days.replaceChildren(this.#emptyElement());
     this.#status.textContent = this.#summary(query, found.length);
-    this.#note.hidden = !reachesFurther(this.#last.value);
+    this.#note.hidden = this.#isReversed || !reachesFurther(this.#last.value);
     this.#foot.replaceChildren(...(this.#cursor ? [h('button', { type: 'button', class: 'button', click: () => this.#loadMore() }, 'Load more')] : []));
   }
 
@@ -149,7 +162,8 @@ export class ListView {
   }
 
   #emptyElement() {
-    if (this.#items.length > 0) return empty({ picture: 'search', title: 'Nothing found', text: 'No loaded conversation has these words.' });
+    if (this.#isReversed) return empty({ title: 'The first day is after the last', text: 'Change one of the two.' });
+    if (this.#items.length > 0) return empty({ picture: 'search', title: 'Nothing found', text: 'No name, id or last message in this list has these words. What was said before it is not searched.' });
     if (this.#cursor) return empty({ title: 'No conversations so far', text: 'Load more to look further back.' });
     if (this.#first.value || this.#last.value) return empty({ title: 'No conversations on these days' });
     return empty({ title: 'No conversations yet', text: 'They appear here as soon as visitors write.' });
@@ -167,7 +181,7 @@ export class ListView {
       { href: formatRoute({ view: 'conversation', assistant: this.#assistant, key: item.key }), 'data-key': item.key },
       h('span', { class: 'who' }, isolated(nameOf(item))),
       at && h('time', { datetime: at.toISOString(), title: this.#dates.full(at) }, this.#dates.time(at)),
-      h('span', { class: 'last', dir: 'auto' }, item.lastText?.slice(0, 300) || 'No text')
+      h('span', { class: 'last', dir: 'auto' }, excerptOf(item.lastText) || 'No text')
     );
     this.#markLink(link);
     return link;
@@ -193,7 +207,7 @@ export class ListView {
       pause = setTimeout(() => this.#render(), TYPING_PAUSE_MS);
     };
     const reload = () => this.reload();
-    this.#search = h('input', { type: 'search', id: 'search', placeholder: 'Name, text or id', autocomplete: 'off', spellcheck: 'false', input: search });
+    this.#search = h('input', { type: 'search', id: 'search', placeholder: 'Name, last message or id', autocomplete: 'off', spellcheck: 'false', input: search });
     this.#first = h('input', { type: 'date', id: 'first-day', change: reload });
     this.#last = h('input', { type: 'date', id: 'last-day', change: reload });
     this.#status = h('p', { class: 'count', role: 'status' });
@@ -223,3 +237,6 @@ export class ListView {
     links[Math.max(0, Math.min(next, links.length - 1))].focus();
   }
 }
+
+// Marks may be far apart, so more is read than is shown.
+const excerptOf = (text) => withoutMarks((text ?? '').slice(0, 2_000)).slice(0, 300);

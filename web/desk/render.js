@@ -1,4 +1,5 @@
-import { h, icon } from './dom.js';
+import { h, icon, outerLink } from './dom.js';
+import { markdownElements } from './markdown.js';
 
 /**
  * Blocks as elements. The blocks come from messages, so nothing but text and
@@ -10,6 +11,7 @@ const LONG_TEXT = 2_000;
 /** @type {Map<string, (block: object) => Element | Element[]>} */
 const ELEMENTS = new Map([
   ['text', textElement],
+  ['markdown', markdownElement],
   ['runs', (block) => h('p', { class: 'text', dir: 'auto' }, block.runs.map(runElement))],
   ['facts', factsElement],
   ['group', groupElement],
@@ -29,15 +31,6 @@ export function renderBlocks(blocks) {
   return blocks.flatMap((block) => ELEMENTS.get(block.kind)(block));
 }
 
-/**
- * A link out of the page: in a new tab, which is told nothing of this one.
- *
- * @param {string} href that safeLink let through
- */
-export function outerLink(href, ...content) {
-  return h('a', { href, target: '_blank', rel: 'noopener noreferrer nofollow' }, ...content);
-}
-
 function textElement({ text, tone }) {
   if (tone === 'code') return h('pre', { class: 'code', tabindex: '0', role: 'group', 'aria-label': 'JSON or code' }, h('code', {}, clipped(text)));
   return h('p', { class: `text ${tone ?? ''}`.trim(), dir: 'auto' }, clipped(text));
@@ -50,14 +43,24 @@ function textElement({ text, tone }) {
  */
 function clipped(text) {
   if (text.length <= LONG_TEXT) return text;
-  const shown = document.createTextNode(`${text.slice(0, LONG_TEXT).replace(/[\ud800-\udbff]$/, '')}…`);
-  const button = h('button', { type: 'button', class: 'more-text' }, `Show all ${text.length.toLocaleString('en')} characters`);
-  button.addEventListener('click', () => {
+  const shown = document.createTextNode(beginningOf(text));
+  const button = moreButton(text, () => {
     shown.data = text;
     button.remove();
   });
   return [shown, button];
 }
+
+function markdownElement({ text }) {
+  if (text.length <= LONG_TEXT) return markdownElements(text);
+  const button = moreButton(text, () => box.replaceChildren(...markdownElements(text)));
+  const box = h('div', {}, markdownElements(beginningOf(text)), button);
+  return box;
+}
+
+const beginningOf = (text) => `${text.slice(0, LONG_TEXT).replace(/[\ud800-\udbff]$/, '')}…`;
+
+const moreButton = (text, click) => h('button', { type: 'button', class: 'more-text', click }, `Show all ${text.length.toLocaleString('en')} characters`);
 
 function runElement({ text, strong, italic, struck, href }) {
   let element = href ? outerLink(href, text) : h('span', {}, text);

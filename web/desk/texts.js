@@ -19,7 +19,7 @@ export const SCREENS = {
   signedOut: {
     icon: 'shield',
     title: 'Sign in to read conversations',
-    text: 'Use your organisation’s account. You see the conversations of your organisation’s assistants, and nobody else’s.',
+    text: 'Use your organization’s account. You see the conversations of your organization’s assistants, and nobody else’s.',
     action: 'Sign in'
   },
   expired: {
@@ -38,13 +38,13 @@ export const SCREENS = {
   notAccepted: {
     icon: 'shield',
     title: 'This account is not accepted here',
-    text: 'The service desk is for organisations whose assistants it serves. Use the account of such an organisation, or ask your administrator.',
+    text: 'The service desk is for organizations whose assistants it serves. Use the account of such an organization, or ask your administrator.',
     action: 'Use another account'
   },
   noAssistants: {
     icon: 'chat',
-    title: 'There is nothing to read for your organisation',
-    text: 'No assistant is set up for the organisation of this account.',
+    title: 'There is nothing to read for your organization',
+    text: 'No assistant is set up for the organization of this account.',
     action: 'Use another account'
   },
   notSetUp: {
@@ -60,6 +60,9 @@ export const SCREENS = {
   },
   failed: { icon: 'warning', title: 'The service desk cannot be reached', action: 'Try again' }
 };
+
+/** In addition, of who has come back from the sign-in page by its button. */
+export const CANCELLED = 'You cancelled signing in.';
 
 /** What audited actions are called. */
 export const ACTIONS = {

@@ -27,9 +27,10 @@ export class Workplace {
    * @param {ReturnType<typeof import('./api.js').createApi>} options.api
    * @param {string[]} options.assistants at least one
    * @param {string[]} options.roles
+   * @param {string} options.reader object id of who is signed in
    * @param {(error: unknown) => boolean} options.onError whether the error has been dealt with
    */
-  constructor({ api, assistants, roles, onError }) {
+  constructor({ api, assistants, roles, reader, onError }) {
     const dates = createDates({ locale: pageLocale(navigator.languages) });
     this.#api = api;
     this.#assistants = assistants;
@@ -39,7 +40,7 @@ export class Workplace {
     const onErase = (kind, about) => this.#erase(kind, about);
     this.#list = new ListView({ element: byId('list'), api, dates, onError });
     this.#conversation = new ConversationView({ element: byId('conversation'), api, dates, mayErase: this.#mayErase, onError, onErase });
-    this.#audit = new AuditView({ element: byId('audit'), api, dates, onError });
+    this.#audit = new AuditView({ element: byId('audit'), api, dates, reader, onError });
   }
 
   start() {

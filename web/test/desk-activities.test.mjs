@@ -34,6 +34,17 @@ test('a message is its text as it was written', () => {
   assert.deepEqual(entry.blocks, [{ kind: 'text', text: ' # One\r\n**two** <b>' }]);
 });
 
+test('Markdown is what says so, and what a bot says without saying what it is', () => {
+  const kindOf = (role, textFormat) => entryOf(message({ from: { id: 'x', role }, text: '**a**', textFormat })).blocks[0].kind;
+  for (const role of ['user', 'bot', 'other']) {
+    for (const format of ['plain', 'xml', 'XML']) assert.equal(kindOf(role, format), 'text', `${role} ${format}`);
+    for (const format of ['markdown', 'Markdown', 'other']) assert.equal(kindOf(role, format), 'markdown', `${role} ${format}`);
+  }
+  assert.deepEqual([kindOf('bot'), kindOf('skill'), kindOf('bot', null), kindOf('bot', {})], Array(4).fill('markdown'));
+  assert.deepEqual([kindOf('user'), kindOf('other')], ['text', 'text']);
+  assert.deepEqual(entryOf(message({ from: { role: 'bot' }, text: ' ' })).blocks, [{ kind: 'note', text: 'A message without text' }]);
+});
+
 test('suggestions are never links', () => {
   const actions = [{ type: 'openUrl', title: 'Go', value: 'https://example.com' }, { type: 'imBack', value: 'yes' }, {}];
   const [choices] = entryOf(message({ suggestedActions: { actions } })).blocks;

@@ -47,7 +47,7 @@ function fakeWindow(address = 'https://app.example/api/site/desk/#/bankx/k') {
 
 const open = (msal, more = {}) => Auth.open({ msal, config, window: fakeWindow(), ...more });
 
-test('an authority is asked for accounts of any organisation', async () => {
+test('an authority is asked for accounts of any organization', async () => {
   assert.deepEqual(await describeAuthority('https://login.microsoftonline.com/', fakeWindow().fetch), { authority: 'https://login.microsoftonline.com/organizations' });
 });
 
@@ -85,6 +85,14 @@ test('who has just signed in comes before who was', async () => {
   assert.equal((await open(fakeMSAL())).account, undefined);
 });
 
+test('who is signed in is known by the id that the audit records', async () => {
+  const idOf = async (claims) => (await open(fakeMSAL({ cached: [{ ...account, ...claims }] }))).objectId;
+  assert.equal(await idOf({ idTokenClaims: { oid: 'o' }, localAccountId: 'l' }), 'o');
+  assert.equal(await idOf({ localAccountId: 'l' }), 'l');
+  assert.equal(await idOf({}), '');
+  assert.equal((await open(fakeMSAL())).objectId, '');
+});
+
 test('what signing out leaves in the address goes, the route stays', async () => {
   const window = fakeWindow('https://app.example/api/site/desk/?state=x#/bankx/k');
   await open(fakeMSAL(), { window });
@@ -115,6 +123,14 @@ test('what only the person can settle ends the session, the rest does not', asyn
 test('a refusal at the sign-in page is told in its words', async () => {
   const refusal = Object.assign(new Error(), { errorCode: 'access_denied', errorMessage: 'AADSTS50105: not assigned' });
   await assert.rejects(open(fakeMSAL({ fails: { handleRedirectPromise: refusal } })), { code: 'sign_in_failed', detail: 'access_denied: AADSTS50105: not assigned' });
+});
+
+test('to cancel at the sign-in page is no failure', async () => {
+  const cancelled = Object.assign(new Error(), { errorCode: 'access_denied', errorMessage: 'AADSTS65004: User declined to consent to access the app.' });
+  const auth = await open(fakeMSAL({ fails: { handleRedirectPromise: cancelled } }));
+  assert.deepEqual([auth.isCancelled, auth.account], [true, undefined]);
+  await auth.signIn();
+  assert.equal((await open(fakeMSAL())).isCancelled, false);
 });
 
 test('the page goes to sign in by itself once, not round in circles', async () => {

@@ -46,6 +46,11 @@ export class FakeElement {
     }
   }
 
+  replaceChildren(...children) {
+    this.children = [];
+    this.append(...children);
+  }
+
   prepend(...children) {
     const before = this.children;
     this.children = [];

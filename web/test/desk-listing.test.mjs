@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 
-import { createDates, pageLocale, parseDate, spanOf } from '../desk/dates.js';
+import { createDates, isReversed, pageLocale, parseDate, spanOf } from '../desk/dates.js';
 import { fileName } from '../desk/export.js';
 import { appendPage, groupByDay, matches, nameOf, shorten } from '../desk/listing.js';
 
@@ -72,6 +72,13 @@ test('days near by have names', () => {
   assert.equal(name('never'), 'Without a date');
 });
 
+test('hours are written as the reader writes them', () => {
+  const at = parseDate('2026-11-21T09:05:00Z');
+  const time = (locale) => createDates({ locale, timeZone: 'UTC' }).time(at).replace(/\s/g, ' ');
+  assert.equal(time('en-GB'), '9:05');
+  assert.equal(time('en-US'), '9:05 AM');
+});
+
 test('what is no date is none', () => {
   for (const value of ['', 'soon', 1, null, undefined, {}]) assert.equal(parseDate(value), undefined);
 });
@@ -81,6 +88,13 @@ test('a span of days ends where the day after begins', () => {
   assert.equal(new Date(from).getTime(), new Date(2026, 10, 20).getTime());
   assert.deepEqual(spanOf('', ''), { from: undefined, to: undefined });
   assert.deepEqual(spanOf('x', undefined), { from: undefined, to: undefined });
+});
+
+test('days are the wrong way round where the first is after the last, both chosen', () => {
+  assert.equal(isReversed('2026-11-21', '2026-11-20'), true);
+  assert.equal(isReversed('2026-11-20', '2026-11-20'), false);
+  assert.equal(isReversed('0999-12-31', '2026-11-20'), false);
+  for (const [first, last] of [['2026-11-21', ''], ['', '2026-11-20'], ['', ''], ['2026-11-21', 'x']]) assert.equal(isReversed(first, last), false);
 });
 
 // The server counts a conversation by its last activity of each day in UTC.

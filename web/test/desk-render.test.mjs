@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 
 import { entryOf } from '../desk/activities.js';
+import { whoElement } from '../desk/audit.js';
 import { createDates } from '../desk/dates.js';
 import { eventsElement, messageElement } from '../desk/entries.js';
 import { renderBlocks } from '../desk/render.js';
@@ -64,8 +65,9 @@ function unfoldAll(element) {
 }
 
 test('nothing of a message becomes an element, an attribute that runs, or a link to elsewhere', () => {
-  for (const text of [SCRIPT, ...ADDRESSES, '" onmouseover="alert(1)', '{{DATE(<script>)}}', '\u202eevil']) {
-    const element = unfoldAll(shown(hostileActivity(text)));
+  const texts = [SCRIPT, ...ADDRESSES, '" onmouseover="alert(1)', '{{DATE(<script>)}}', '\u202eevil'];
+  for (const [text, textFormat] of texts.flatMap((one) => [[one, 'plain'], [one, 'markdown']])) {
+    const element = unfoldAll(shown({ ...hostileActivity(text), textFormat }));
     element.find('button').find((button) => button.textContent === 'Raw JSON').listeners.click();
     for (const { tag, attributes } of element.all()) {
       assert.ok(TAGS.has(tag), `<${tag}> of ${text}`);
@@ -100,6 +102,16 @@ test('long text begins with its beginning, the rest comes on demand', () => {
   assert.match(button.textContent, /131,072/);
   button.listeners.click();
   assert.equal(element.textContent, 'x'.repeat(128 * 1024));
+});
+
+test('so does long Markdown, whose marks are read in both', () => {
+  const element = shown({ textFormat: 'markdown', text: `**bold**${'x'.repeat(5_000)}\n- item` });
+  const button = element.find('button').find((one) => /5,015/.test(one.textContent));
+  assert.deepEqual([element.find('strong').length, element.find('li').length], [1, 1]);
+  assert.ok(element.textContent.length < 2_100);
+  button.listeners.click();
+  assert.deepEqual([element.find('strong').length, element.find('li').length], [1, 2]);
+  assert.ok(element.textContent.includes(`bold${'x'.repeat(5_000)}`));
 });
 
 test('text is not cut within a character', () => {
@@ -138,4 +150,12 @@ test('events are one quiet line, and each on demand', () => {
   const element = eventsElement(events, dates);
   assert.equal(element.textContent.trim(), 'Event a · value withheld and 2 more 21:00');
   assert.match(unfoldAll(element).textContent, /Event c · value withheld 21:00The value is withheld/);
+});
+
+test('the audit calls its reader You, everybody else by the id, and nobody the service itself', () => {
+  const who = (objectId, reader) => whoElement({ tenantId: 't', objectId }, reader);
+  const [own, other] = [who('0123456789abcdefgh', '0123456789abcdefgh'), who('0123456789abcdefgh', 'somebody')];
+  assert.deepEqual([own.textContent, other.textContent], ['You', '012345678…efgh']);
+  for (const { attributes } of [own, other]) assert.equal(attributes.title, '0123456789abcdefgh of tenant t');
+  assert.equal(who('', ''), 'The service itself');
 });
