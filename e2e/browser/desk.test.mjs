@@ -99,7 +99,7 @@ test('the conversations are by day in her own time zone, newest first', async ()
   );
   assert.deepEqual(shown.slice(0, 3), [
     // Nora's is of the day before by the clock of Greenwich.
-    ['Thursday, 11 March 2100', '10:01 Zoë Müller', '9:08 Carla Cards', '0:31 Nora Night'],
+    ['Thursday, 11 March 2100', '10:01 Zoë Müller', '09:08 Carla Cards', '00:31 Nora Night'],
     ['Tuesday, 9 March 2100', '13:05 王小明'],
     ['Monday, 8 March 2100', '13:02 Oda Odd']
   ]);

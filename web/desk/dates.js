@@ -19,7 +19,7 @@ export function createDates({ locale = 'en-GB', timeZone, now = Date.now } = {})
   const format = (options) => new Intl.DateTimeFormat(locale, { timeZone, ...options });
   // A notation in which days sort and compare as text.
   const dayNumber = new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' });
-  const time = format({ hour: 'numeric', minute: '2-digit' });
+  const time = format({ timeStyle: 'short' });
   const day = format({ weekday: 'long', day: 'numeric', month: 'long' });
   const dayOfYear = format({ weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
   const full = format({ dateStyle: 'long', timeStyle: 'medium' });
