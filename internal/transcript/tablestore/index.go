@@ -167,7 +167,8 @@ func (s *Store) readRow(ctx context.Context, assistant string, key transcript.Ke
 
 // confirm looks whether the activities are still there that rows were written
 // for which might have been erased in between. Only then the Store remembers
-// such a row: the next Put that finds it remembered relies on it.
+// such a row as its own, and its users as entered: the next Put relies on that.
+// A row that was merely read is remembered without users.
 func (s *Store) confirm(ctx context.Context, updates []*indexUpdate) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(s.parallelism)

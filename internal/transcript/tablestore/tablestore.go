@@ -25,6 +25,10 @@
 // row of the index, and at last the row of table recent for the former last
 // activity goes. A conversation may thus have rows too many in table recent and
 // never too few; readers tell the current one by the activities and the index.
+//
+// A user counts as entered for rows that the Store has entered them for itself,
+// and that nobody else has changed since. What others wrote into the index tells
+// nothing of table users: an erasure may have come between the two.
 package tablestore
 
 import (

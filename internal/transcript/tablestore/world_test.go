@@ -3,6 +3,9 @@ package tablestore_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -262,6 +265,16 @@ func (w *world) erase(t *testing.T, store *tablestore.Store) {
 	if err := store.Erase(t.Context(), w.assistant, "conversation"); err != nil {
 		t.Errorf("Erase: %v", err)
 	}
+}
+
+// withheld passes a request on and does something before the answer goes back.
+func withheld(rw http.ResponseWriter, r *http.Request, service http.Handler, do func()) {
+	answer := httptest.NewRecorder()
+	service.ServeHTTP(answer, r)
+	do()
+	maps.Copy(rw.Header(), answer.Header())
+	rw.WriteHeader(answer.Code)
+	_, _ = rw.Write(answer.Body.Bytes())
 }
 
 // changes matches requests that change rows, nth the nth of them from 0 on.
