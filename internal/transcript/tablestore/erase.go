@@ -30,19 +30,20 @@ func (s *Store) EraseIdle(ctx context.Context, assistant string, day transcript.
 }
 
 // Finish goes on with an interrupted erasure; see [transcript.Eraser].
-func (s *Store) Finish(ctx context.Context, assistant, key string) error {
+func (s *Store) Finish(ctx context.Context, assistant, key string) (done bool, err error) {
 	if !transcript.ValidKey(key) {
-		return ctx.Err()
+		return false, ctx.Err()
 	}
 	found, err := s.readJournal(ctx, journalKey(assistant, key))
 	if err != nil || found.etag == "" {
-		return explained(err)
+		return false, explained(err)
 	}
 	e := &erasure{store: s, assistant: assistant, key: key, before: found.before, journal: found}
-	if err := e.goOn(ctx, survey{}); !errors.Is(err, transcript.ErrActive) {
-		return explained(err)
+	err = e.goOn(ctx, survey{})
+	if errors.Is(err, transcript.ErrActive) {
+		return false, nil
 	}
-	return nil
+	return err == nil, explained(err)
 }
 
 func explained(err error) error {
