@@ -47,8 +47,6 @@ func (g *gatedErasure) end() {
 // their day by the users alone. Its requests pass the proxy like the Put's.
 func (w *world) beside(t *testing.T, isGoneBefore bool, insert func(g *gatedErasure, rw http.ResponseWriter, r *http.Request, service http.Handler)) {
 	t.Helper()
-	mustPut(t, w.other(t), w.said("0", 0, "nobody"))
-	w.erase(t, w.other(t)) // so that the tables are there
 	g := &gatedErasure{arrived: make(chan struct{}), open: make(chan struct{}), ended: make(chan struct{})}
 	eraser := w.victim(t)
 	inserts, isEntered, isHeld := 0, false, false
@@ -98,7 +96,7 @@ func (w *world) wantFoundByUser(t *testing.T, user string) {
 func TestUsersThatAnErasureRemovedBesideAWriteAreEnteredAgain(t *testing.T) {
 	for name, isLate := range map[string]bool{"the row comes before they are removed": false, "the row comes after they are removed": true} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newWorldWithTables(t)
 			store := w.victim(t)
 			w.beside(t, false, func(g *gatedErasure, rw http.ResponseWriter, r *http.Request, service http.Handler) {
 				if isLate {
@@ -127,7 +125,7 @@ func TestUsersThatAnErasureRemovedBesideAWriteAreEnteredAgain(t *testing.T) {
 func TestARowThatComesWhileItsUsersAreRemovedIsErased(t *testing.T) {
 	for name, isGoneBefore := range map[string]bool{"of a day of the erasure": false, "of a day that only its users tell of": true} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newWorldWithTables(t)
 			w.beside(t, isGoneBefore, func(g *gatedErasure, rw http.ResponseWriter, r *http.Request, service http.Handler) {
 				service.ServeHTTP(httptest.NewRecorder(), r)
 				g.end()

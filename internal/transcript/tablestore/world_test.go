@@ -41,6 +41,16 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// newWorldWithTables returns a world in which no request fails for want of a table.
+func newWorldWithTables(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	mustPut(t, w.other(t), w.said("1", 0, "first"))
+	w.erase(t, w.other(t))
+	w.turn()
+	return w
+}
+
 // turn goes on with another assistant, for whom nothing has happened yet.
 func (w *world) turn() {
 	w.assistant = fmt.Sprint("assistant", assistants.Add(1))
