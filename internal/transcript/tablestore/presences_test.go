@@ -175,3 +175,30 @@ func TestUsersAreEnteredOnceByEachInstance(t *testing.T) {
 	}
 	w.wantConsistent(t, false)
 }
+
+// An activity is delivered twice, to a second instance while the first has it in
+// hand and an erasure passes. The second ends right after it stored the activity.
+// The first then finds an activity, and it is not the one that it entered the
+// users for; so what comes once more, to the first, must enter them.
+func TestAnActivityThatSomebodyElseStoredAgainDoesNotMakeItsUsersEntered(t *testing.T) {
+	w := newWorldWithTables(t)
+	store, second := w.victim(t), w.victim(t)
+	record := w.said("1", 0, "first")
+	w.beside(t, false, func(g *gatedErasure, rw http.ResponseWriter, r *http.Request, service http.Handler) {
+		g.end()
+		w.proxy.FailWhen(func(r tablestest.Request) tablestest.Fault {
+			if r.Writes("users") {
+				return tablestest.Answer(http.StatusForbidden, "")
+			}
+			return nil
+		})
+		if _, err := second.Put(t.Context(), []transcript.Record{record}); err == nil {
+			t.Error("the second Put reports success")
+		}
+		w.proxy.FailWhen(nil)
+		service.ServeHTTP(rw, r)
+	})
+	mustPut(t, store, record)
+	mustPut(t, store, record)
+	w.wantFoundByUser(t, "first")
+}

@@ -181,7 +181,8 @@ func (s *Store) put(ctx context.Context, records []transcript.Record) ([]transcr
 	for _, write := range writes {
 		refused = append(refused, write.refused...)
 	}
-	erased, indexFailure := s.writeIndex(ctx, transcript.Summarize(storedRecords(records, writes)), before)
+	batches := s.planIndex(transcript.Summarize(storedRecords(records, writes)), storedETags(writes), before)
+	erased, indexFailure := s.writeIndex(ctx, batches)
 	return refused, erased, errors.Join(failure, indexFailure)
 }
 

@@ -16,6 +16,9 @@ import (
 type indexUpdate struct {
 	row  indexRow
 	more transcript.DaySummary
+	// stored is the ETag that the last activity in more got, or empty where the
+	// service did not tell.
+	stored azcore.ETag
 	// merged is what the row becomes.
 	merged transcript.DaySummary
 	// unsure is whether the row may have been made after an erasure of the
