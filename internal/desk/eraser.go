@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -66,12 +67,27 @@ func (e *Eraser) User(ctx context.Context, userID string) (erased int, err error
 	if err := e.trail.record(ctx, deed{action: audit.EraseUser, userID: userID, count: len(keys) + len(interrupted)}); err != nil {
 		return 0, err
 	}
-	finished := e.each(ctx, interrupted, e.eraser.Finish)
+	finished, failure := e.finishAll(ctx, interrupted)
 	erased, err = e.eraseAll(ctx, userID, keys)
-	if err = errors.Join(finished, err); err != nil {
+	if err = errors.Join(failure, err); err != nil {
 		return 0, unfinished(err)
 	}
-	return erased + len(interrupted), nil
+	return erased + finished, nil
+}
+
+// finishAll finishes interrupted erasures and returns how many it did finish: one
+// of the retention keeps a conversation that goes on, and others may have been
+// faster.
+func (e *Eraser) finishAll(ctx context.Context, keys []string) (int, error) {
+	var finished atomic.Int64
+	err := e.each(ctx, keys, func(ctx context.Context, assistant, key string) error {
+		done, err := e.eraser.Finish(ctx, assistant, key)
+		if done {
+			finished.Add(1)
+		}
+		return err
+	})
+	return int(finished.Load()), err
 }
 
 // conversationsOf are the keys of a user's conversations, and of all others whose

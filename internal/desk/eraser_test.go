@@ -66,7 +66,7 @@ func TestEraseUserErasesWhatNamesTheUserAndHasNoActivities(t *testing.T) {
 // knows of whom the conversation was.
 func TestEraseUserFinishesWhatWasInterrupted(t *testing.T) {
 	p, s := newPeople(t), newStore()
-	s.interrupted = []string{"halfway"}
+	s.interrupted, s.goingOn = []string{"halfway", "goes on"}, []string{"goes on"}
 	_, e := enter(t, newDesk(p, s, 0), p)
 	if erased, err := e.User(t.Context(), "user"); err != nil || erased != 1 || !slices.Contains(s.did(), "finish halfway") {
 		t.Errorf("erased %d, %v: %q", erased, err, s.did())

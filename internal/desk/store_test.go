@@ -27,6 +27,7 @@ type store struct {
 	conversations map[string][]string // key → the texts of its activities
 	users         map[string][]string // user → keys
 	interrupted   []string
+	goingOn       []string // those of the interrupted that go on
 	// erasing is called for each erasure, without the lock.
 	erasing func(ctx context.Context, key string) error
 }
@@ -104,10 +105,11 @@ func (s *store) LastActivity(_ context.Context, _, key string) (time.Time, error
 	return now, nil
 }
 
-func (s *store) Finish(_ context.Context, _, key string) error {
+func (s *store) Finish(_ context.Context, _, key string) (done bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.note("finish", key)
+	err = s.note("finish", key)
+	return err == nil && !slices.Contains(s.goingOn, key), err
 }
 
 func (s *store) Erase(ctx context.Context, _, key string) error {

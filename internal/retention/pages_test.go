@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,21 +31,28 @@ func TestConversationsAreErasedEightAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(30)
 		w.old(200)
-		var now, most atomic.Int64
+		var mu sync.Mutex
+		now, most := 0, 0
+		add := func(n int) {
+			mu.Lock()
+			defer mu.Unlock()
+			now += n
+			most = max(most, now)
+		}
 		w.step = func(ctx context.Context, step, _, _ string) error {
 			if step != "messages" {
 				return nil
 			}
-			most.Store(max(most.Load(), now.Add(1)))
-			defer now.Add(-1)
+			add(1)
+			defer add(-1)
 			time.Sleep(time.Second)
 			return ctx.Err()
 		}
 		began := time.Now()
 		report := w.runs(t, 1)
 		// Two pages of 100, each in 13 rounds.
-		if took := time.Since(began); report.Erased != 200 || took != 26*time.Second || most.Load() != 8 {
-			t.Errorf("%+v in %s, %d at a time", report, took, most.Load())
+		if took := time.Since(began); report.Erased != 200 || took != 26*time.Second || most != 8 {
+			t.Errorf("%+v in %s, %d at a time", report, took, most)
 		}
 	})
 }

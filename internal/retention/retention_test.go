@@ -75,6 +75,30 @@ func TestWithoutARetentionNothingIsErasedButWhatAnErasureLeft(t *testing.T) {
 	}
 }
 
+// Of the interrupted erasures some keep a conversation that goes on, and others are
+// finished by somebody else by the time that their turn comes.
+func TestAnErasureThatIsNotDoneIsNeitherCountedNorRecorded(t *testing.T) {
+	w := newWorld(30)
+	for _, key := range []string{"goes on", "interrupted", "overtaken"} {
+		w.put(bank, key, ago(1, 0))
+		w.of(bank).journal[key] = struct{}{}
+	}
+	w.of(bank).goingOn["goes on"] = true
+	w.step = func(_ context.Context, step, _, key string) error {
+		if step == "look" && key == "overtaken" {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			delete(w.of(bank).journal, key)
+		}
+		return nil
+	}
+	report := w.runs(t, 1)
+	if want := (retention.Report{Finished: 1, Complete: true}); report != want || w.ledger.recorded() != 1 {
+		t.Errorf("%+v, want %+v; %d are recorded", report, want, w.ledger.recorded())
+	}
+	w.wantKeys(t, bank, "goes on", "overtaken")
+}
+
 // A number of days that leaves the calendar must not come out as the future.
 func TestAnEndlessRetentionErasesNothing(t *testing.T) {
 	for _, days := range []int{1 << 20, math.MaxInt32, math.MaxInt} {

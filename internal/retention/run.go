@@ -118,7 +118,7 @@ func (r *run) finish(ctx context.Context) error {
 			r.seen[key] = true
 		}
 		finish := func(i int) error {
-			return r.erase(&r.Finished, func() error { return r.Eraser.Finish(ctx, r.assistant, few[i]) })
+			return r.erase(&r.Finished, func() (bool, error) { return r.Eraser.Finish(ctx, r.assistant, few[i]) })
 		}
 		if _, err := r.each(ctx, len(few), finish); err != nil {
 			return err
@@ -258,7 +258,13 @@ func (r *run) isStopped() bool {
 // is stored from now on is kept all the same: the store looks again.
 func (r *run) examine(ctx context.Context, day transcript.DayRow) error {
 	last, err := r.Eraser.LastActivity(ctx, r.assistant, day.Key)
-	idle := func() error { return r.Eraser.EraseIdle(ctx, r.assistant, day, r.before) }
+	idle := func() (done bool, err error) {
+		err = r.Eraser.EraseIdle(ctx, r.assistant, day, r.before)
+		if errors.Is(err, transcript.ErrActive) {
+			return false, nil
+		}
+		return err == nil, err
+	}
 	switch {
 	case errors.Is(err, transcript.ErrNoConversation):
 		// Activities come before the index and go before it: this day is what an
@@ -275,15 +281,16 @@ func (r *run) examine(ctx context.Context, day transcript.DayRow) error {
 	return err
 }
 
-// erase erases a conversation and counts it, unless it goes on.
-func (r *run) erase(counter *int, erase func() error) error {
+// erase erases a conversation and counts it, unless it goes on or others have
+// erased it.
+func (r *run) erase(counter *int, erase func() (done bool, err error)) error {
 	if !r.DryRun {
-		err := erase()
-		if errors.Is(err, transcript.ErrActive) {
-			return nil
-		}
+		done, err := erase()
 		if err != nil {
 			return fmt.Errorf("erasing a conversation: %w", err)
+		}
+		if !done {
+			return nil
 		}
 	}
 	r.count(counter)

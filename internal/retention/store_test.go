@@ -47,6 +47,7 @@ type tables struct {
 	messages map[string][]time.Time       // times of activities by conversation
 	index    map[string]transcript.DayRow // days by place
 	journal  map[string]struct{}          // erasures under way
+	goingOn  map[string]bool              // conversations that Finish keeps, since they go on
 	bookmark string
 }
 
@@ -55,7 +56,7 @@ func newStore() *store { return &store{assistants: map[string]*tables{}} }
 func (s *store) of(assistant string) *tables {
 	if s.assistants[assistant] == nil {
 		s.assistants[assistant] = &tables{
-			messages: map[string][]time.Time{}, index: map[string]transcript.DayRow{}, journal: map[string]struct{}{},
+			messages: map[string][]time.Time{}, index: map[string]transcript.DayRow{}, journal: map[string]struct{}{}, goingOn: map[string]bool{},
 		}
 	}
 	return s.assistants[assistant]
@@ -102,9 +103,21 @@ func (s *store) take(ctx context.Context, name, assistant, key string, do func(*
 // The steps of an erasure, in order.
 var erasing = []string{"journal", "index", "messages", "done"}
 
-// Finish is an erasure with other words: who interrupted it is no matter here.
-func (s *store) Finish(ctx context.Context, assistant, key string) error {
-	return s.erase(ctx, assistant, key)
+// Finish is an erasure with other words, of a conversation that does not go on:
+// who interrupted it is no matter here.
+func (s *store) Finish(ctx context.Context, assistant, key string) (done bool, err error) {
+	isThere, goesOn := false, false
+	err = s.take(ctx, "look", assistant, key, func(of *tables) {
+		_, isThere = of.journal[key]
+		if goesOn = of.goingOn[key]; goesOn {
+			delete(of.journal, key)
+		}
+	})
+	if err != nil || !isThere || goesOn {
+		return false, err
+	}
+	err = s.erase(ctx, assistant, key)
+	return err == nil, err
 }
 
 func (s *store) Erase(context.Context, string, string) error {

@@ -108,10 +108,13 @@ type Eraser interface {
 	// activities may be gone. An interrupted EraseIdle goes on in this way too.
 	EraseIdle(ctx context.Context, assistant string, day DayRow, before time.Time) error
 
-	// Finish goes on with an erasure that is among the Unfinished, as it began.
-	// It is nil where there is none, and where one by EraseIdle ends because the
-	// conversation goes on.
-	Finish(ctx context.Context, assistant, key string) error
+	// Finish goes on with an erasure that is among the Unfinished, as it began,
+	// and reports whether the conversation is erased by that. It is not, and there
+	// is no error, where there is no such erasure any more, and where one by
+	// EraseIdle ends because the conversation goes on. Where it cannot be told how
+	// it began, activities that are left are kept, so that nothing keeps the
+	// erasures of others from their end.
+	Finish(ctx context.Context, assistant, key string) (done bool, err error)
 
 	// UserConversations returns the keys of the conversations in which a user
 	// took part, as the user of some activity, each once and in the order of keys.

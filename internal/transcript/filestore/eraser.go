@@ -29,8 +29,8 @@ func (s *Store) EraseIdle(ctx context.Context, assistant string, day transcript.
 }
 
 // Finish implements [transcript.Eraser]. There is nothing to finish.
-func (s *Store) Finish(ctx context.Context, _, _ string) error {
-	return ctx.Err()
+func (s *Store) Finish(ctx context.Context, _, _ string) (done bool, err error) {
+	return false, ctx.Err()
 }
 
 // erase erases a conversation, unless it has an activity of the given moment or

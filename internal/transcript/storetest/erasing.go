@@ -262,7 +262,7 @@ func endedContextEndsErasing(t *testing.T, s subject) {
 	wantAllFail(t, map[string]func() error{
 		"Erase":             func() error { return s.Erase(ended, s.assistant, key) },
 		"EraseIdle":         func() error { return s.EraseIdle(ended, s.assistant, dayOf("conversation", noon()), noon().Add(day)) },
-		"Finish":            func() error { return s.Finish(ended, s.assistant, key) },
+		"Finish":            func() error { _, err := s.Finish(ended, s.assistant, key); return err },
 		"UserConversations": func() error { _, err := s.UserConversations(ended, s.assistant, "user"); return err },
 		"Unfinished":        func() error { _, err := s.Unfinished(ended, s.assistant); return err },
 		"Expired":           func() error { _, err := s.Expired(ended, s.assistant, noon().Add(9*day), "", 10); return err },

@@ -93,8 +93,8 @@ func nothingToFinish(t *testing.T, s subject) {
 	record := s.said(t, "conversation", "1", noon(), "user")
 	s.must(t, record)
 	for _, key := range append(notKeys("conversation"), keyOf("conversation"), keyOf("another")) {
-		if err := s.Finish(t.Context(), s.assistant, key); err != nil {
-			t.Errorf("Finish(%.40q): %v", key, err)
+		if done, err := s.Finish(t.Context(), s.assistant, key); done || err != nil {
+			t.Errorf("Finish(%.40q): %v, %v", key, done, err)
 		}
 	}
 	s.wantWhole(t, record)

@@ -29,20 +29,25 @@ func (s *Store) EraseIdle(ctx context.Context, assistant string, day transcript.
 	return explained(e.run(ctx))
 }
 
-// Finish goes on with an interrupted erasure; see [transcript.Eraser].
-func (s *Store) Finish(ctx context.Context, assistant, key string) error {
+// Finish goes on with an interrupted erasure; see [transcript.Eraser]. Where the
+// journal does not tell what is to be kept, all activities that are left are.
+func (s *Store) Finish(ctx context.Context, assistant, key string) (done bool, err error) {
 	if !transcript.ValidKey(key) {
-		return ctx.Err()
+		return false, ctx.Err()
 	}
 	found, err := s.readJournal(ctx, journalKey(assistant, key))
 	if err != nil || found.etag == "" {
-		return explained(err)
+		return false, explained(err)
 	}
 	e := &erasure{store: s, assistant: assistant, key: key, before: found.before, journal: found}
-	if err := e.goOn(ctx, survey{}); !errors.Is(err, transcript.ErrActive) {
-		return explained(err)
+	if found.isUnreadable {
+		e.before = time.Time{}.Add(1) // no activity is older
 	}
-	return nil
+	err = e.goOn(ctx, survey{})
+	if errors.Is(err, transcript.ErrActive) {
+		return false, nil
+	}
+	return err == nil, explained(err)
 }
 
 func explained(err error) error {
@@ -104,8 +109,11 @@ func (e *erasure) takeOver(ctx context.Context, found journal) error {
 }
 
 // resume takes a journal for the one in the table. Where that keeps nothing, this
-// erasure does not either.
+// erasure does not either. One that cannot be read is replaced by this erasure's.
 func (e *erasure) resume(found journal) {
+	if found.isUnreadable {
+		found.before = e.before
+	}
 	e.journal = found
 	if found.etag != "" && found.before.IsZero() {
 		e.before = time.Time{}

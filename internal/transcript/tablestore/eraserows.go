@@ -3,6 +3,7 @@ package tablestore
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -21,10 +22,13 @@ import (
 // Rows are looked at first, activities then, and rows removed only if they still
 // are as they were. A Put writes all rows of a day after its activity: what it
 // writes for an activity that was not there yet is thus not removed, and no
-// activity that stays loses a row.
+// activity that stays loses a row. A Put whose activity is gone by then stores
+// it again with all of its rows, whatever others have written meanwhile.
 func (e *erasure) eraseRows(ctx context.Context, left survey) (survey, error) {
+	var found []*dayRows
 	for conflicts := 1; ; conflicts++ {
-		found, err := e.look(ctx, &left)
+		var err error
+		found, err = e.look(ctx, &left, found)
 		if err != nil || len(found) == 0 && e.journal.etag == "" {
 			return left, err
 		}
@@ -32,7 +36,7 @@ func (e *erasure) eraseRows(ctx context.Context, left survey) (survey, error) {
 			return left, err
 		}
 		err = e.remove(ctx, found, &left)
-		if !tables.IsConflict(err) || conflicts == maxConflicts {
+		if !tables.IsConflict(err) && !errors.Is(err, errAppeared) || conflicts == maxConflicts {
 			return left, err
 		}
 		if err := pause(ctx, conflicts); err != nil {
@@ -40,6 +44,9 @@ func (e *erasure) eraseRows(ctx context.Context, left survey) (survey, error) {
 		}
 	}
 }
+
+// errAppeared is a conflict with a Put that nothing else tells of.
+var errAppeared = errors.New("a row of the index came while the users of its day were removed")
 
 // dayRows are the rows of a conversation and day, as they were seen.
 type dayRows struct {
@@ -70,8 +77,9 @@ type presenceFound struct {
 }
 
 // look finds the rows of days that may have lost their activities. What else
-// was active before is left alone.
-func (e *erasure) look(ctx context.Context, before *survey) ([]*dayRows, error) {
+// was active before is left alone. Days at which it looked before are among them:
+// what led there may be removed by now.
+func (e *erasure) look(ctx context.Context, before *survey, again []*dayRows) ([]*dayRows, error) {
 	days := make(map[string]*dayRows)
 	at := func(partition string) *dayRows {
 		if days[partition] == nil {
@@ -81,6 +89,9 @@ func (e *erasure) look(ctx context.Context, before *survey) ([]*dayRows, error) 
 	}
 	for _, day := range e.journal.days {
 		at(transcript.DayPartition(e.assistant, day.From)).window = day
+	}
+	for _, day := range again {
+		at(day.partition)
 	}
 	presences, err := e.presences(ctx)
 	if err != nil {
@@ -185,7 +196,9 @@ func (e *erasure) remove(ctx context.Context, found []*dayRows, left *survey) er
 }
 
 // removeDay removes the row of the index first: a Put that relies on it begins
-// again then, and enters its users and its row of table recent anew.
+// again then, and enters its users and its row of table recent anew. Where there
+// was no row, a Put that had entered its users may make one before these are
+// removed. Nothing would lead to that row any more if the Put ended there.
 func (e *erasure) removeDay(ctx context.Context, day *dayRows, isActive bool) error {
 	if !isActive && day.etag != "" {
 		if err := e.store.index.Delete(ctx, tables.Key{Partition: day.partition, Row: e.key}, day.etag); err != nil {
@@ -201,7 +214,14 @@ func (e *erasure) removeDay(ctx context.Context, day *dayRows, isActive bool) er
 	if err := e.store.recent.CommitAll(ctx, stale); err != nil || isActive {
 		return err
 	}
-	return e.removePresences(ctx, day.presences)
+	if err := e.removePresences(ctx, day.presences); err != nil || day.etag != "" || len(day.presences) == 0 {
+		return err
+	}
+	row, err := e.store.readRow(ctx, e.assistant, transcript.Key{Partition: day.partition, Row: e.key})
+	if err == nil && row.etag != "" {
+		err = errAppeared
+	}
+	return err
 }
 
 // removePresences removes pairs of rows of table users, in transactions that do

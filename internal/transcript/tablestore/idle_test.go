@@ -122,8 +122,8 @@ func TestAnErasureAsIdleThatEndedIsFinishedAsIdle(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, key := range unfinished {
-				if err := store.Finish(t.Context(), w.assistant, key); err != nil {
-					t.Errorf("Finish: %v", err)
+				if done, err := store.Finish(t.Context(), w.assistant, key); done || err != nil {
+					t.Errorf("Finish: %v, %v; want that it is not done, since the conversation goes on", done, err)
 				}
 			}
 			w.wantFresh(t, record)
@@ -157,8 +157,8 @@ func TestAnErasureTakesOverOneAsIdle(t *testing.T) {
 			t.Fatal("Erase was not interrupted")
 		}
 		w.proxy.FailWhen(nil)
-		if err := w.other(t).Finish(t.Context(), w.assistant, "conversation"); err != nil {
-			t.Errorf("Finish: %v", err)
+		if done, err := w.other(t).Finish(t.Context(), w.assistant, "conversation"); done != (taken > 0) || err != nil {
+			t.Errorf("Finish: %v, %v", done, err)
 		}
 		if taken == 0 { // nothing had come of the second erasure
 			w.wantFresh(t, w.said("fresh", bound+1, "third"))

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"golang.org/x/sync/errgroup"
 
 	"chatgate/internal/tables"
@@ -29,15 +30,13 @@ const (
 	conflictsTogether = 3
 )
 
-// writeIndex merges summaries into the rows of table conversations, and into
-// those that are kept around them, several transactions at a time. It returns
-// the partitions of table messages whose activities were erased meanwhile.
-// before is when the first of the activities had not been stored yet.
+// writeIndex writes rows of table conversations, and those that are kept around
+// them, several transactions at a time. It returns the partitions of table
+// messages whose activities were erased meanwhile.
 //
 // A row is written also where nothing changes: that it still has the ETag which
 // the Store remembers says that no erasure came in between.
-func (s *Store) writeIndex(ctx context.Context, summaries []transcript.DaySummary, before uint64) (map[string]bool, error) {
-	batches := s.planIndex(summaries, before)
+func (s *Store) writeIndex(ctx context.Context, batches [][]*indexUpdate) (map[string]bool, error) {
 	failures := make([]error, len(batches))
 	group := s.newGroup()
 	for i, batch := range batches {
@@ -50,12 +49,15 @@ func (s *Store) writeIndex(ctx context.Context, summaries []transcript.DaySummar
 	return erasedIn(batches), summarizeFailures("bringing the index of conversations up to date", failures)
 }
 
-// planIndex returns the rows to write, in batches of one day each.
-func (s *Store) planIndex(summaries []transcript.DaySummary, before uint64) [][]*indexUpdate {
+// planIndex returns the rows into which summaries are to be merged, in batches of
+// one day each. etags are those of the activities as they were stored, by
+// partition and row, and before is when the first had not been stored yet.
+func (s *Store) planIndex(summaries []transcript.DaySummary, etags map[string]map[string]azcore.ETag, before uint64) [][]*indexUpdate {
 	var batches [][]*indexUpdate
 	latest := make(map[string]int) // the day's batch that is being filled
 	for i := range summaries {
 		update := newIndexUpdate(summaries[i], s.known.get(summaries[i].Key), before)
+		update.stored = etags[update.partition()][update.more.LastKey]
 		day := update.more.Key.Partition
 		place, begun := latest[day]
 		if !begun || len(batches[place]) == tables.MaxOperations {
@@ -167,7 +169,8 @@ func (s *Store) readRow(ctx context.Context, assistant string, key transcript.Ke
 
 // confirm looks whether the activities are still there that rows were written
 // for which might have been erased in between. Only then the Store remembers
-// such a row: the next Put that finds it remembered relies on it.
+// such a row as its own, and its users as entered: the next Put relies on that.
+// A row that was merely read is remembered without users.
 func (s *Store) confirm(ctx context.Context, updates []*indexUpdate) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(s.parallelism)
@@ -184,9 +187,15 @@ func (s *Store) confirmOne(ctx context.Context, update *indexUpdate) error {
 	if err != nil {
 		return fmt.Errorf("looking for an activity that was stored: %w", err)
 	}
-	if update.isErased = etag == ""; !update.isErased {
-		s.known.set(update.more.Key, update.row)
+	if update.isErased = etag == ""; update.isErased {
+		return nil
 	}
+	if etag != update.stored {
+		// It may have been erased, and its users after this Put entered them, and be
+		// there again because somebody else has stored it too.
+		update.row.entered = nil
+	}
+	s.known.set(update.more.Key, update.row)
 	return nil
 }
 

@@ -3,7 +3,6 @@ package tablestore
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -48,6 +47,10 @@ type journal struct {
 	before time.Time
 	// etag is that of the row, or empty where there is none.
 	etag azcore.ETag
+	// isUnreadable is whether there is a row that tells neither the days nor the
+	// bound. Its erasure can be made without the days: those that lost their
+	// activities are in table users until all else of them is gone.
+	isUnreadable bool
 }
 
 func journalKey(assistant, conversationKey string) tables.Key {
@@ -60,10 +63,7 @@ func (s *Store) readJournal(ctx context.Context, key tables.Key) (journal, error
 		return journal{}, err
 	}
 	found, err := decodeJournal(entity)
-	if err != nil {
-		return journal{}, fmt.Errorf("reading table %s: %w", erasuresTable, err)
-	}
-	found.etag = etag
+	found.etag, found.isUnreadable = etag, err != nil
 	return found, nil
 }
 

@@ -1,6 +1,7 @@
 package tablestore
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -11,11 +12,20 @@ import (
 // knownBytes is about how much memory the remembered rows of the index take.
 const knownBytes = 16 << 20
 
+// maxEntered is of how many users a row remembers that they were entered. The
+// others are entered with each of their activities.
+const maxEntered = 64
+
 // indexRow is a row of the index as it was last seen in the table. Without an
 // ETag it was not there.
 type indexRow struct {
 	summary transcript.DaySummary
 	etag    azcore.ETag
+	// entered are the users, as parts of row keys, whom this Store entered into
+	// table users before it wrote the row, or rows that became this one; empty
+	// text stands for nobody. It is empty for a row that others wrote, whoever is
+	// named there: an erasure may have removed those from table users since.
+	entered []string
 	// noted is when the row was remembered, as [knownRows.now] counts.
 	noted uint64
 }
@@ -26,11 +36,29 @@ func (r *indexRow) size() int {
 	s := &r.summary
 	size := fixed + len(s.Key.Partition) + len(s.Key.Row) + len(s.LastKey) + len(s.UserKey) + len(r.etag) +
 		len(s.ConversationID) + len(s.UserID) + len(s.UserName) + len(s.ChannelID) + len(s.LastText)
-	for _, user := range s.Users {
-		const header = 16
-		size += header + len(user)
+	for _, users := range [][]string{s.Users, r.entered} {
+		for _, user := range users {
+			const header = 16
+			size += header + len(user)
+		}
 	}
 	return size
+}
+
+// hasEntered reports whether this Store entered a user. With anybody it entered
+// the day as well, which is what nobody's presence is for.
+func (r *indexRow) hasEntered(user string) bool {
+	return slices.Contains(r.entered, user) || user == "" && len(r.entered) > 0
+}
+
+// enteredWith returns whom this Store has entered with some more, up to
+// maxEntered. Others share what is there, so that it stays as it is.
+func (r *indexRow) enteredWith(presences []transcript.Presence) []string {
+	entered := slices.Clip(r.entered)
+	for _, presence := range presences[:min(len(presences), maxEntered-len(entered))] {
+		entered = append(entered, presence.User)
+	}
+	return entered
 }
 
 // knownRows remembers the rows of the index that were used last, within a bound.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
 	"chatgate/internal/tables"
@@ -17,7 +18,10 @@ import (
 type conversationWrite struct {
 	records []*transcript.Record
 	refused []transcript.Refusal
-	err     error
+	// etags are those of the rows that were stored, by row key, as far as the
+	// service told them.
+	etags map[string]azcore.ETag
+	err   error
 }
 
 // groupByConversation returns the records of each partition, in the order in
@@ -53,7 +57,7 @@ func (s *Store) writeConversations(ctx context.Context, writes []*conversationWr
 	for _, write := range writes {
 		group.Go(func() error {
 			if write.err = outage.over(s.parallelism); write.err == nil {
-				write.refused, write.err = s.writeRows(ctx, write.records)
+				write.err = s.writeRows(ctx, write)
 				outage.note(write.err)
 			}
 			return nil
@@ -70,29 +74,33 @@ func (s *Store) writeConversations(ctx context.Context, writes []*conversationWr
 
 // writeRows stores records of one partition, in as few transactions as its
 // limits allow, and stops at the first that fails.
-func (s *Store) writeRows(ctx context.Context, records []*transcript.Record) ([]transcript.Refusal, error) {
+func (s *Store) writeRows(ctx context.Context, write *conversationWrite) error {
+	records := write.records
+	write.etags = make(map[string]azcore.ETag, len(records))
 	operations := make([]tables.Operation, len(records))
 	for i, record := range records {
 		operations[i] = s.messages.Upsert(tables.Key(record.Key), encodeRecord(record))
 	}
-	var refused []transcript.Refusal
 	for len(records) > 0 {
 		count := tables.CountFitting(operations, tables.MaxOperations)
-		refusals, err := s.upsert(ctx, records[:count], operations[:count])
-		refused = append(refused, refusals...)
+		refused, err := s.upsert(ctx, records[:count], operations[:count], write.etags)
+		write.refused = append(write.refused, refused...)
 		if err != nil {
-			return refused, err
+			return err
 		}
 		records, operations = records[count:], operations[count:]
 	}
-	return refused, nil
+	return nil
 }
 
-// upsert stores records in one transaction. Where the service calls that too
-// large it stores each half, so that in the end only the records are refused
-// that are too large by themselves.
-func (s *Store) upsert(ctx context.Context, records []*transcript.Record, operations []tables.Operation) ([]transcript.Refusal, error) {
-	_, err := s.messages.Commit(ctx, operations)
+// upsert stores records in one transaction and notes their ETags. Where the
+// service calls that too large it stores each half, so that in the end only the
+// records are refused that are too large by themselves.
+func (s *Store) upsert(ctx context.Context, records []*transcript.Record, operations []tables.Operation, noted map[string]azcore.ETag) ([]transcript.Refusal, error) {
+	etags, err := s.messages.Commit(ctx, operations)
+	for i, etag := range etags {
+		noted[records[i].Key.Row] = etag
+	}
 	if err == nil || !tables.IsTooLarge(err) {
 		return nil, err
 	}
@@ -100,11 +108,11 @@ func (s *Store) upsert(ctx context.Context, records []*transcript.Record, operat
 		return s.insert(ctx, records[0], err)
 	}
 	half := len(records) / 2
-	refused, err := s.upsert(ctx, records[:half], operations[:half])
+	refused, err := s.upsert(ctx, records[:half], operations[:half], noted)
 	if err != nil {
 		return refused, err
 	}
-	more, err := s.upsert(ctx, records[half:], operations[half:])
+	more, err := s.upsert(ctx, records[half:], operations[half:], noted)
 	return append(refused, more...), err
 }
 
@@ -148,6 +156,15 @@ func storedRecords(records []transcript.Record, writes []*conversationWrite) []t
 		}
 	}
 	return stored
+}
+
+// storedETags returns the ETags of the rows of each partition.
+func storedETags(writes []*conversationWrite) map[string]map[string]azcore.ETag {
+	etags := make(map[string]map[string]azcore.ETag, len(writes))
+	for _, write := range writes {
+		etags[write.records[0].Key.Partition] = write.etags
+	}
+	return etags
 }
 
 // recordsIn returns the records in some partitions of table messages.

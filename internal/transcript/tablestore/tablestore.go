@@ -25,6 +25,10 @@
 // row of the index, and at last the row of table recent for the former last
 // activity goes. A conversation may thus have rows too many in table recent and
 // never too few; readers tell the current one by the activities and the index.
+//
+// A user counts as entered for rows that the Store has entered them for itself,
+// and that nobody else has changed since. What others wrote into the index tells
+// nothing of table users: an erasure may have come between the two.
 package tablestore
 
 import (
@@ -177,7 +181,8 @@ func (s *Store) put(ctx context.Context, records []transcript.Record) ([]transcr
 	for _, write := range writes {
 		refused = append(refused, write.refused...)
 	}
-	erased, indexFailure := s.writeIndex(ctx, transcript.Summarize(storedRecords(records, writes)), before)
+	batches := s.planIndex(transcript.Summarize(storedRecords(records, writes)), storedETags(writes), before)
+	erased, indexFailure := s.writeIndex(ctx, batches)
 	return refused, erased, errors.Join(failure, indexFailure)
 }
 

@@ -16,6 +16,9 @@ import (
 type indexUpdate struct {
 	row  indexRow
 	more transcript.DaySummary
+	// stored is the ETag that the last activity in more got, or empty where the
+	// service did not tell.
+	stored azcore.ETag
 	// merged is what the row becomes.
 	merged transcript.DaySummary
 	// unsure is whether the row may have been made after an erasure of the
@@ -74,16 +77,14 @@ func (u *indexUpdate) operation(index *tables.Table) tables.Operation {
 	return index.Replace(key, entity, u.row.etag)
 }
 
-// newPresences are those that table users may lack: of users whom the row that
-// was seen does not name. A row that is new goes with one in any case, since it
-// is by these that an erasure finds the days of a conversation.
+// newPresences are those that table users may lack: all but of users whom this
+// Store entered for the row that was seen. That the row names a user does not
+// count. It may be of a writer who entered them before an erasure looked, and
+// wrote the row after that, so that the erasure removed them and not the row.
+// There is one in any case, of nobody if need be, since it is by these that an
+// erasure finds the days of a conversation.
 func (u *indexUpdate) newPresences() []transcript.Presence {
-	presences := u.more.Presences()
-	if u.row.etag == "" {
-		return presences
-	}
-	seen := u.row.summary.Users
-	return slices.DeleteFunc(presences, func(p transcript.Presence) bool { return p.User == "" || slices.Contains(seen, p.User) })
+	return slices.DeleteFunc(u.more.Presences(), func(p transcript.Presence) bool { return u.row.hasEntered(p.User) })
 }
 
 // write writes rows of one day that are not written yet, after what comes before
@@ -173,7 +174,7 @@ func (s *Store) writeDays(ctx context.Context, rest []*indexUpdate) (lost bool, 
 func (s *Store) applied(updates []*indexUpdate, etags []azcore.ETag) {
 	for i, update := range updates {
 		update.isWritten = true
-		update.row = indexRow{summary: update.merged}
+		update.row = indexRow{summary: update.merged, entered: update.row.enteredWith(update.newPresences())}
 		if etags != nil {
 			update.row.etag = etags[i]
 		}

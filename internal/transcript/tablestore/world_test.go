@@ -3,6 +3,9 @@ package tablestore_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -34,6 +37,16 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	proxy, through, past := emulator.NewProxy(t)
 	w := &world{proxy: proxy, through: through, past: past}
+	w.turn()
+	return w
+}
+
+// newWorldWithTables returns a world in which no request fails for want of a table.
+func newWorldWithTables(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	mustPut(t, w.other(t), w.said("1", 0, "first"))
+	w.erase(t, w.other(t))
 	w.turn()
 	return w
 }
@@ -262,6 +275,16 @@ func (w *world) erase(t *testing.T, store *tablestore.Store) {
 	if err := store.Erase(t.Context(), w.assistant, "conversation"); err != nil {
 		t.Errorf("Erase: %v", err)
 	}
+}
+
+// withheld passes a request on and does something before the answer goes back.
+func withheld(rw http.ResponseWriter, r *http.Request, service http.Handler, do func()) {
+	answer := httptest.NewRecorder()
+	service.ServeHTTP(answer, r)
+	do()
+	maps.Copy(rw.Header(), answer.Header())
+	rw.WriteHeader(answer.Code)
+	_, _ = rw.Write(answer.Body.Bytes())
 }
 
 // changes matches requests that change rows, nth the nth of them from 0 on.
