@@ -28,13 +28,12 @@ func (b *Broker) Start(ctx context.Context, request StartRequest) (Started, erro
 		return Started{}, err
 	}
 	begun, err := startAt(ctx, provider, request)
-	switch {
-	case err == nil:
-	case nobodyWasAsked(err):
-		b.release(ctx, r)
-		return Started{}, providerFailure(err, storeRetry)
-	default:
-		b.giveUp(ctx, r)
+	if err != nil {
+		if nobodyWasAsked(err) {
+			b.release(ctx, r)
+		} else {
+			b.giveUp(ctx, r)
+		}
 		return Started{}, providerFailure(err, storeRetry)
 	}
 	defer begun.Polling.Clear()
