@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -14,10 +15,10 @@ import (
 	"chatgate/internal/transcript/tablestore"
 )
 
-// willing is a table service that takes whatever it is sent, and notes the row
-// keys.
+// willing is a table service that takes whatever it is sent, by several goroutines
+// at once, and notes the row keys.
 type willing struct {
-	t    *testing.T
+	mu   sync.Mutex
 	rows map[string]bool
 }
 
@@ -33,9 +34,11 @@ func (w *willing) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	written := regexp.MustCompile(`"RowKey":"([^"]*)"`).FindAllSubmatch(body, -1)
+	w.mu.Lock()
 	for _, row := range written {
 		w.rows[string(row[1])] = true
 	}
+	w.mu.Unlock()
 	answer.Header().Set("Content-Type", "multipart/mixed; boundary=b")
 	answer.WriteHeader(http.StatusAccepted)
 	_, _ = io.WriteString(answer, "--b\r\n\r\n"+strings.Repeat("HTTP/1.1 204 No Content\r\nETag: 1\r\n\r\n", len(written)))
@@ -44,7 +47,7 @@ func (w *willing) Do(r *http.Request) (*http.Response, error) {
 
 func storeAt(t *testing.T, endpoint string) (*tablestore.Store, *willing) {
 	t.Helper()
-	service := &willing{t: t, rows: map[string]bool{}}
+	service := &willing{rows: map[string]bool{}}
 	store, err := tablestore.New(endpoint, new(identity), &tablestore.Options{ClientOptions: policy.ClientOptions{Transport: service}})
 	if err != nil {
 		t.Fatal(err)
