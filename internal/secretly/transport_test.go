@@ -113,23 +113,10 @@ func TestAnAnswerIsBounded(t *testing.T) {
 // answering serves each connection by writing text, whatever was asked.
 func answering(t *testing.T, text string) string {
 	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			connection, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = connection.Read(make([]byte, 4096))
-			_, _ = io.WriteString(connection, text)
-			_ = connection.Close()
-		}
-	}()
-	return "http://" + listener.Addr().String()
+	return "http://" + accepting(t, func(connection net.Conn) {
+		_, _ = connection.Read(make([]byte, 4096))
+		_, _ = io.WriteString(connection, text)
+	})
 }
 
 func TestAnswersThatAreNoneFailAndAreNotQuoted(t *testing.T) {

@@ -28,7 +28,7 @@ func checkOrder(r *reader, s Settings) {
 func readersInOrder(r *reader, s Settings) []string {
 	var names []string
 	for _, assistant := range r.assistants() {
-		if name := "Assistants__" + assistant + "__DeskTenantId"; r.has(name) {
+		if name := prefixOf(assistant) + "DeskTenantId"; r.has(name) {
 			names = append(names, name)
 		}
 	}

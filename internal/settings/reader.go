@@ -31,7 +31,7 @@ func (e *InvalidError) Error() string {
 // reader looks settings up and collects what is wrong with them.
 type reader struct {
 	values      map[string]setting // by lower-case name
-	asked       map[string]bool    // names as the contract spells them
+	asked       map[string]string  // names as the contract spells them, by lower-case name
 	problems    []Problem
 	development bool
 }
@@ -42,7 +42,7 @@ type setting struct {
 }
 
 func newReader(environ []string) *reader {
-	r := &reader{values: map[string]setting{}, asked: map[string]bool{}}
+	r := &reader{values: map[string]setting{}, asked: map[string]string{}}
 	for _, entry := range environ {
 		name, value, ok := strings.Cut(entry, "=")
 		value = strings.TrimSpace(value)
@@ -76,8 +76,9 @@ func (r *reader) has(name string) bool {
 }
 
 func (r *reader) text(name, fallback string) string {
-	r.asked[name] = true
-	if found, ok := r.values[strings.ToLower(name)]; ok {
+	key := strings.ToLower(name)
+	r.asked[key] = name
+	if found, ok := r.values[key]; ok {
 		return found.value
 	}
 	return fallback

@@ -22,7 +22,7 @@ func TestReferenceListsTheSettingsRead(t *testing.T) {
 	}
 	_, r, _ := load([]string{"Assistants__bankx__AllowedOrigins=https://www.bankx.example"})
 	var read []string
-	for name := range r.asked {
+	for _, name := range r.asked {
 		read = append(read, strings.Replace(name, "__bankx__", "__<id>__", 1))
 	}
 	if diff := cmp.Diff(read, documented, cmpopts.SortSlices(strings.Compare)); diff != "" {

@@ -12,7 +12,7 @@ import (
 func (r *reader) misspelt() []Problem {
 	var found []Problem
 	for lower, entry := range r.values {
-		if r.wasAsked(lower) {
+		if _, isSetting := r.asked[lower]; isSetting {
 			continue
 		}
 		near := r.nearest(lower)
@@ -27,20 +27,11 @@ func (r *reader) misspelt() []Problem {
 	return found
 }
 
-func (r *reader) wasAsked(lower string) bool {
-	for name := range r.asked {
-		if strings.ToLower(name) == lower {
-			return true
-		}
-	}
-	return false
-}
-
 // nearest is the setting that lower is one slip away from; "" where there is none.
 func (r *reader) nearest(lower string) string {
 	var near []string
-	for name := range r.asked {
-		if oneSlip(lower, strings.ToLower(name)) {
+	for key, name := range r.asked {
+		if oneSlip(lower, key) {
 			near = append(near, name)
 		}
 	}
