@@ -203,6 +203,7 @@ test('the first day is after the last: nothing is asked for until one is changed
   const page = await reloaded(t);
   await listed(page).first().waitFor();
   await page.getByLabel('To').fill('2100-06-01');
+  await listed(page, 'Carla Cards').waitFor({ state: 'detached' });
   await listed(page, 'Lena Long').waitFor();
   const before = rita.account.requests.length;
   await page.getByLabel('From').fill('2100-06-02');

@@ -206,9 +206,15 @@ export async function lists(page, names) {
   await eventually(shown, (texts) => texts.length === names.length && texts.every((text, at) => text === names[at]), `the list has ${names.join(', ')}`);
 }
 
-/** Opens the conversation whose entry in the list has the text, and waits for its end. */
+/**
+ * Opens the conversation whose entry in the list has the text, and waits for its
+ * end: first until it is the one that is open, since the end of the one before may
+ * still be there after the click. On a phone the list is hidden by then.
+ */
 export async function open(page, text) {
-  await listed(page, text).click();
+  const entry = listed(page, text);
+  await entry.click();
+  await entry.and(page.locator('[aria-current]')).waitFor({ state: 'attached' });
   await ended(page);
 }
 

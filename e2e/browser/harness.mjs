@@ -162,11 +162,14 @@ export const session = (page) =>
 /** The line about the connection. */
 export const notice = (page) => page.locator('chatgate-chat .message');
 
-/** Answers matching requests with a problem, until the returned function is called. */
-export async function refuse(page, pattern, { status, code, detail = code, headers = {} }) {
+/**
+ * Answers matching requests with a problem: the first ones up to the limit, until
+ * the returned function is called.
+ */
+export async function refuse(page, pattern, { status, code, detail = code, headers = {}, limit = Infinity }) {
   const calls = [];
   const handler = (route) => {
-    if (route.request().method() === 'OPTIONS') return route.fallback();
+    if (route.request().method() === 'OPTIONS' || calls.length >= limit) return route.fallback();
     calls.push(Date.now());
     return route.fulfill({
       status,

@@ -71,8 +71,9 @@ test('the stream breaks: it is opened again where it left off, nothing shown twi
   await ready(page);
   await say(page, 'before the break');
 
+  const resumes = page.waitForRequest(/conversations\/[^/]+\?watermark=/);
   await sockets.cut();
-  await page.waitForRequest(/conversations\/[^/]+\?watermark=/);
+  await resumes;
   await say(page, 'after the break');
   assert.equal(await bubble(page, 'You said: before the break').count(), 1);
   assert.equal(sockets.opened, 2);
