@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"chatgate/internal/endpoint"
 	"chatgate/internal/outbound"
 	"chatgate/internal/problem"
 	"chatgate/internal/secretly"
@@ -40,12 +41,12 @@ type Backend struct {
 	client *http.Client
 }
 
-// New returns a Backend at base, an absolute http(s) URL without query; its path
-// is where calls stay under.
+// New returns a Backend at base, an address that [endpoint.Parse] takes; its path is
+// where calls stay under.
 func New(base string) (*Backend, error) {
-	address, err := url.Parse(strings.TrimRight(base, "/"))
-	if err != nil || address.Host == "" || address.RawQuery != "" || address.Fragment != "" {
-		return nil, errors.New("the back end's address must be https://host/path")
+	address, err := endpoint.Parse(base)
+	if err != nil {
+		return nil, fmt.Errorf("the back end's address %w", err)
 	}
 	b := &Backend{base: address}
 	b.client = &http.Client{Transport: secretly.NewTransport(MaxBody), CheckRedirect: b.followInside}

@@ -334,7 +334,7 @@ func TestMethodsAndQueries(t *testing.T) {
 }
 
 func TestOnlyAWholeAddressIsABase(t *testing.T) {
-	for _, base := range []string{"", "/x", "bank.example", "https://", "https://bank.example/?a=b", "https://bank.example/#x", "::"} {
+	for _, base := range []string{"", "/x", "bank.example", "https://", "https://bank.example/?a=b", "https://bank.example/#x", "::", "http://bank.example", "ftp://bank.example", "https://ada@bank.example"} {
 		if _, err := backend.New(base); err == nil {
 			t.Errorf("%q is accepted", base)
 		}
