@@ -66,7 +66,7 @@ const hero = {
   content: {
     title: 'A loan for your home',
     subtitle: 'From 1.9 %',
-    text: 'Talk to us about it.',
+    text: 'Talk to us **about it**.',
     images: [{ url: 'https://pictures.example/house.png', alt: 'A house' }],
     buttons: [
       { type: 'openUrl', title: 'Read more', value: 'https://bank.example/loans?from=chat' },
@@ -89,6 +89,7 @@ const adaptive = {
           { title: 'Adviser', value: 'Ms Okoye' }
         ]
       },
+      { type: 'TextBlock', text: 'Please bring:\n\n- your **passport**\n- [the form](https://files.example/form.pdf)', wrap: true, isSubtle: true },
       {
         type: 'ColumnSet',
         columns: [

@@ -189,11 +189,12 @@ test('cards are readable, and attachments are links that tell nothing of the rea
     await said.getByText(text).first().waitFor();
   const links = await said.locator('a[target]').evaluateAll((all) => all.map(({ href, rel, target, textContent }) => ({ href, rel, target, textContent })));
   const hrefs = new Set(links.map((link) => link.href));
-  assert.deepEqual(hrefs, new Set(['https://pictures.example/house.png', 'https://bank.example/loans?from=chat', 'https://maps.example/harbour-street', 'https://files.example/terms.pdf']));
+  assert.deepEqual(hrefs, new Set(['https://pictures.example/house.png', 'https://bank.example/loans?from=chat', 'https://maps.example/harbour-street', 'https://files.example/form.pdf', 'https://files.example/terms.pdf']));
   for (const { rel, target } of links) assert.deepEqual([rel, target], ['noopener noreferrer nofollow', '_blank']);
   await said.getByText('held in the message').waitFor();
   assert.equal(await said.locator('img, video, audio, iframe, object, input, form').count(), 0);
   assert.equal(await said.getByRole('button', { name: 'Confirm' }).count(), 0, 'nothing of a card can be pressed');
+  assert.deepEqual(await said.locator('.card strong').allTextContents(), ['about it', 'passport', 'about it', 'about it']);
 });
 
 test('every writing system stays as it was written', async () => {

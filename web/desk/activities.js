@@ -1,5 +1,5 @@
 import { attachmentsOf } from './attachments.js';
-import { Budget, isWithheld, json, label, member, note, text, textBlock, valueBlocks } from './blocks.js';
+import { Budget, isWithheld, json, label, markdownBlock, member, note, text, textBlock, valueBlocks } from './blocks.js';
 import { choiceOf } from './classic.js';
 import { parseDate } from './dates.js';
 
@@ -74,8 +74,7 @@ function messageBlocks(activity, side) {
 function said(activity, side) {
   const format = text(member(activity, 'textFormat')).toLowerCase();
   const isMarkdown = format === '' ? side === 'bot' : format !== 'plain' && format !== 'xml';
-  const blocks = textBlock(member(activity, 'text'));
-  return isMarkdown ? blocks.map((block) => ({ kind: 'markdown', text: block.text })) : blocks;
+  return (isMarkdown ? markdownBlock : textBlock)(member(activity, 'text'));
 }
 
 // A card's form comes back as a message whose value holds the fields.

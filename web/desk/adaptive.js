@@ -1,11 +1,11 @@
-import { factsBlock, group, label, member, note, text, textBlock } from './blocks.js';
+import { factsBlock, group, label, markdownBlock, member, note, text, textBlock } from './blocks.js';
 import { fileBlock, mergeNameless } from './files.js';
 import { inputFact } from './inputs.js';
 import { safeLink } from './links.js';
 
 /** Elements of Adaptive Cards by type; the others are named by theirs. */
 const ELEMENTS = new Map([
-  ['TextBlock', (element) => textBlock(withDates(text(member(element, 'text'))), toneOf(element))],
+  ['TextBlock', (element) => markdownBlock(withDates(text(member(element, 'text'))), toneOf(element))],
   ['RichTextBlock', richText],
   ['CodeBlock', (element) => textBlock(member(element, 'codeSnippet'), 'code')],
   ['FactSet', (element, budget) => factsBlock(budget.items(member(element, 'facts')).map(factOf))],

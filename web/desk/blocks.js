@@ -7,7 +7,7 @@
  * everything is read by the functions below, and the number of blocks is bounded.
  *
  * @typedef {{ kind: 'text', text: string, tone?: 'title' | 'strong' | 'subtle' | 'code' }} Text
- * @typedef {{ kind: 'markdown', text: string }} Markdown
+ * @typedef {{ kind: 'markdown', text: string, tone?: 'title' | 'strong' | 'subtle' }} Markdown
  * @typedef {{ kind: 'runs', runs: { text: string, strong?: boolean, italic?: boolean, struck?: boolean, href?: string }[] }} Runs
  * @typedef {{ kind: 'facts', facts: { label: string, value: string, note?: string }[] }} Facts
  * @typedef {{ kind: 'group', blocks: Block[], look?: 'card' | 'box' | 'row', label?: string }} Group
@@ -90,6 +90,9 @@ export const note = (words) => ({ kind: 'note', text: words });
 
 /** @returns {Block[]} nothing for empty text */
 export const textBlock = (value, tone) => (text(value).trim() === '' ? [] : [{ kind: 'text', text: text(value), ...(tone && { tone }) }]);
+
+/** @returns {Block[]} nothing for empty text */
+export const markdownBlock = (value, tone) => textBlock(value, tone).map((block) => ({ ...block, kind: 'markdown' }));
 
 /** @returns {Block[]} nothing for no facts */
 export const factsBlock = (facts) => (facts.length > 0 ? [{ kind: 'facts', facts }] : []);

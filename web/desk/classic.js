@@ -1,4 +1,4 @@
-import { factsBlock, group, label, member, note, text, textBlock } from './blocks.js';
+import { factsBlock, group, label, markdownBlock, member, note, text } from './blocks.js';
 import { fileBlock } from './files.js';
 import { safeLink } from './links.js';
 
@@ -48,11 +48,12 @@ function buttonsOf(card, budget) {
   return choices.length > 0 ? [{ kind: 'choices', label: 'Buttons', choices }] : [];
 }
 
+// Web Chat makes an Adaptive Card of each, so there are marks in them as well.
 function heading(card) {
   return [
-    ...textBlock(member(card, 'title'), 'title'),
-    ...textBlock(member(card, 'subtitle'), 'subtle'),
-    ...textBlock(member(card, 'text'))
+    ...markdownBlock(member(card, 'title'), 'title'),
+    ...markdownBlock(member(card, 'subtitle'), 'subtle'),
+    ...markdownBlock(member(card, 'text'))
   ];
 }
 
@@ -79,7 +80,7 @@ function receipt(card, budget) {
   }));
   const facts = budget.items(member(card, 'facts')).map((item) => fact(member(item, 'key'), member(item, 'value')));
   const sums = ['tax', 'vat', 'total'].filter((name) => text(member(card, name))).map((name) => fact(SUMS[name], member(card, name)));
-  return [...textBlock(member(card, 'title'), 'title'), ...factsBlock([...facts, ...items, ...sums])];
+  return [...markdownBlock(member(card, 'title'), 'title'), ...factsBlock([...facts, ...items, ...sums])];
 }
 
 const SUMS = { tax: 'Tax', vat: 'VAT', total: 'Total' };

@@ -71,12 +71,19 @@ export function withoutMarks(text) {
   return lines.join('\n');
 }
 
-/** @param {string} text @returns {Element[]} */
-export const markdownElements = (text) => parseMarkdown(text).map((block) => (block.items ? listElement(block) : h('p', { class: 'text', dir: 'auto' }, linesOf(block.lines))));
+/**
+ * @param {string} text
+ * @param {string} [tone] of all of it
+ * @returns {Element[]}
+ */
+export function markdownElements(text, tone = '') {
+  const classOf = (kind) => `${kind} ${tone}`.trim();
+  return parseMarkdown(text).map((block) => (block.items ? listElement(block, classOf('list')) : h('p', { class: classOf('text'), dir: 'auto' }, linesOf(block.lines))));
+}
 
-function listElement({ items, start }) {
+function listElement({ items, start }, name) {
   const rows = items.map((lines) => h('li', { dir: 'auto' }, linesOf(lines)));
-  return start === undefined ? h('ul', { class: 'list' }, rows) : h('ol', { class: 'list', start }, rows);
+  return start === undefined ? h('ul', { class: name }, rows) : h('ol', { class: name, start }, rows);
 }
 
 const linesOf = (lines) => lines.flatMap((nodes, index) => [index > 0 && '\n', ...nodes.map(nodeElement)]);

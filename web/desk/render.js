@@ -51,10 +51,10 @@ function clipped(text) {
   return [shown, button];
 }
 
-function markdownElement({ text }) {
-  if (text.length <= LONG_TEXT) return markdownElements(text);
-  const button = moreButton(text, () => box.replaceChildren(...markdownElements(text)));
-  const box = h('div', {}, markdownElements(beginningOf(text)), button);
+function markdownElement({ text, tone }) {
+  if (text.length <= LONG_TEXT) return markdownElements(text, tone);
+  const button = moreButton(text, () => box.replaceChildren(...markdownElements(text, tone)));
+  const box = h('div', {}, markdownElements(beginningOf(text), tone), button);
   return box;
 }
 

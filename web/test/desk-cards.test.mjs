@@ -16,20 +16,20 @@ function show(attachment) {
   return blocks.length === 1 && blocks[0].look === 'card' ? blocks[0].blocks : blocks;
 }
 
-test('text of an adaptive card keeps what it is', () => {
+test('text of an adaptive card keeps what it is, and may have marks', () => {
   assert.deepEqual(
     adaptive([
       { type: 'TextBlock', text: 'Title', size: 'Large' },
       { type: 'TextBlock', text: 'Strong', weight: 'Bolder' },
       { type: 'TextBlock', text: 'Quiet', isSubtle: true },
-      { type: 'TextBlock', text: '**as it is** [x](https://example.com)' },
+      { type: 'TextBlock', text: '**Marked** [x](https://example.com)' },
       { type: 'TextBlock', text: '  ' }
     ]),
     [
-      { kind: 'text', text: 'Title', tone: 'title' },
-      { kind: 'text', text: 'Strong', tone: 'strong' },
-      { kind: 'text', text: 'Quiet', tone: 'subtle' },
-      { kind: 'text', text: '**as it is** [x](https://example.com)' }
+      { kind: 'markdown', text: 'Title', tone: 'title' },
+      { kind: 'markdown', text: 'Strong', tone: 'strong' },
+      { kind: 'markdown', text: 'Quiet', tone: 'subtle' },
+      { kind: 'markdown', text: '**Marked** [x](https://example.com)' }
     ]
   );
 });
@@ -48,8 +48,8 @@ test('facts, columns and tables', () => {
   ]);
   assert.deepEqual(blocks, [
     { kind: 'facts', facts: [{ label: 'Due', value: 'Today' }, { label: 'No value', value: '' }] },
-    { kind: 'columns', columns: [[{ kind: 'text', text: 'a' }], [{ kind: 'text', text: 'b' }]] },
-    { kind: 'table', hasHead: true, rows: [[[{ kind: 'text', text: 'head' }]]] }
+    { kind: 'columns', columns: [[{ kind: 'markdown', text: 'a' }], [{ kind: 'markdown', text: 'b' }]] },
+    { kind: 'table', hasHead: true, rows: [[[{ kind: 'markdown', text: 'head' }]]] }
   ]);
 });
 
@@ -99,7 +99,7 @@ test('actions are what was offered; only those that opened an address are links'
   });
   assert.deepEqual(choices.choices, [{ text: 'Open', href: 'https://example.com/' }, { text: 'Evil' }, { text: 'Send' }, { text: 'More' }]);
   assert.equal(opened.summary, 'Opened by “More”');
-  assert.deepEqual(opened.blocks[0].blocks, [{ kind: 'text', text: 'inside' }]);
+  assert.deepEqual(opened.blocks[0].blocks, [{ kind: 'markdown', text: 'inside' }]);
 });
 
 test('unknown elements are named by their type, and what they hold is shown', () => {
@@ -107,14 +107,14 @@ test('unknown elements are named by their type, and what they hold is shown', ()
   assert.deepEqual(blocks, [
     { kind: 'note', text: 'Element of type Carousel' },
     { kind: 'note', text: 'Element of type CarouselPage' },
-    { kind: 'text', text: 'inside' }
+    { kind: 'markdown', text: 'inside' }
   ]);
 });
 
 test('what was hidden at first is there on demand', () => {
   const [more] = adaptive([{ type: 'TextBlock', text: 'later', isVisible: false }]);
   assert.equal(more.kind, 'more');
-  assert.deepEqual(more.blocks, [{ kind: 'text', text: 'later' }]);
+  assert.deepEqual(more.blocks, [{ kind: 'markdown', text: 'later' }]);
 });
 
 test('a card without a body shows what stands in for it', () => {
@@ -124,7 +124,7 @@ test('a card without a body shows what stands in for it', () => {
 
 test('hero cards', () => {
   const blocks = classic('hero', { title: 'Title', subtitle: 'Sub', text: 'Text', images: [{ url: 'https://example.com/x.png', alt: 'X' }], buttons: [{ type: 'imBack', title: 'Yes', value: 'y' }] });
-  assert.deepEqual(blocks.map((block) => block.kind), ['file', 'text', 'text', 'text', 'choices']);
+  assert.deepEqual(blocks.map((block) => block.kind), ['file', 'markdown', 'markdown', 'markdown', 'choices']);
   assert.deepEqual(blocks.at(-1).choices, [{ text: 'Yes' }]);
 });
 
@@ -156,7 +156,7 @@ test('other attachments', () => {
 });
 
 test('a card under a false type is shown as the card that it is', () => {
-  assert.deepEqual(show({ contentType: 'application/json', content: { type: 'AdaptiveCard', body: [{ type: 'TextBlock', text: 'x' }] } }), [{ kind: 'text', text: 'x' }]);
+  assert.deepEqual(show({ contentType: 'application/json', content: { type: 'AdaptiveCard', body: [{ type: 'TextBlock', text: 'x' }] } }), [{ kind: 'markdown', text: 'x' }]);
 });
 
 test('cards of a carousel stand beside each other', () => {

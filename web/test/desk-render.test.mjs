@@ -114,6 +114,13 @@ test('so does long Markdown, whose marks are read in both', () => {
   assert.ok(element.textContent.includes(`bold${'x'.repeat(5_000)}`));
 });
 
+test('marks within cards are read, in the tone of their text', () => {
+  const card = { type: 'AdaptiveCard', body: [{ type: 'TextBlock', isSubtle: true, text: 'Bring:\n- **this**\n\nand [that](https://bank.example/)' }] };
+  const element = shown({ attachments: [{ contentType: 'application/vnd.microsoft.card.adaptive', content: card }] });
+  assert.deepEqual(['ul', 'strong', 'a'].map((tag) => element.find(tag)[0].textContent), ['this', 'this', 'that']);
+  assert.deepEqual([...element.find('p'), ...element.find('ul')].map((one) => one.attributes.class), ['text subtle', 'text subtle', 'list subtle']);
+});
+
 test('text is not cut within a character', () => {
   const element = render({ kind: 'text', text: `${'x'.repeat(1_999)}😀${'y'.repeat(100)}` });
   assert.ok(element.textContent.startsWith(`${'x'.repeat(1_999)}…`));
