@@ -129,8 +129,8 @@ func TestThePortIsLookedAtFirst(t *testing.T) {
 	if err := taken.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := start(t.Context(), options{}, port, true); err != nil {
-		t.Errorf("a port that is free: %v", err)
+	if err := start(t.Context(), options{}, "0", true); err != nil {
+		t.Errorf("whatever port is free: %v", err)
 	}
 	for _, text := range []string{"abc", "", "-1", "65536"} {
 		if err := start(t.Context(), options{}, text, true); err == nil || !strings.Contains(err.Error(), "PORT must be a number") {

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -29,11 +30,12 @@ type process struct {
 // the test.
 func (s *System) startHandler(t *testing.T) *process {
 	t.Helper()
-	port := freePort(t)
-	p := s.launch(t, port)
+	p := s.launch(t, freePort(t))
+	for !p.awaitPort(t) {
+		p = s.launch(t, freePort(t))
+	}
 	t.Cleanup(func() { p.checkOutput(t) })
 	t.Cleanup(func() { p.signal(t, syscall.SIGKILL) })
-	p.awaitPort(t)
 	return p
 }
 
@@ -78,8 +80,9 @@ func freePort(t *testing.T) string {
 	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 }
 
-// awaitPort asks as the host does: any answer means that the handler is ready.
-func (p *process) awaitPort(t *testing.T) {
+// awaitPort asks as the host does: any answer means that the handler is ready. It
+// reports false where somebody else has taken the port in the meantime.
+func (p *process) awaitPort(t *testing.T) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -88,13 +91,17 @@ func (p *process) awaitPort(t *testing.T) {
 	for {
 		_, err := p.try(ctx, request{method: http.MethodGet, path: "/"})
 		if err == nil {
-			return
+			return true
 		}
 		select {
 		case <-tick.C:
 		case <-p.exited:
+			if strings.Contains(p.stderr.String()+p.stdout.String(), "address already in use") {
+				return false
+			}
 			t.Fatalf("the handler ended at once: %s%s", p.stderr, p.stdout)
 		case <-ctx.Done():
+			p.signal(t, syscall.SIGKILL)
 			t.Fatalf("the handler does not answer: %v", err)
 		}
 	}

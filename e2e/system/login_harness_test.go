@@ -211,7 +211,7 @@ func (b *bot) read(t *testing.T, got answer) (said saidOfLogin) {
 	return said
 }
 
-const loginHint = "ada"
+const loginHint = "cleo"
 
 func (b *bot) start(t *testing.T) saidOfLogin {
 	t.Helper()
@@ -277,7 +277,7 @@ func (b *bot) logIn(t *testing.T) {
 func (b *bot) balance(t *testing.T) {
 	t.Helper()
 	got := b.ask(t, b.backendRequest(http.MethodGet, "balance"))
-	if got.status != http.StatusOK || !strings.Contains(got.body, `"balance":"9984.56"`) {
+	if got.status != http.StatusOK || !strings.Contains(got.body, `"balance":"7.50"`) {
 		t.Fatalf("the balance: %d %s", got.status, got.body)
 	}
 }

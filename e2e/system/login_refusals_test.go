@@ -135,8 +135,8 @@ func TestNoPathLeadsOutOfTheBackend(t *testing.T) {
 		t.Errorf("%d logins were started at the bank, want the first only", started)
 	}
 	b.balance(t)
-	got := b.ask(t, b.backendRequest(http.MethodGet, "accounts/NL-1001?full=%2e%2e%2f"))
-	if got.status != http.StatusOK || !strings.Contains(got.body, "NL-1001") {
+	got := b.ask(t, b.backendRequest(http.MethodGet, "accounts/NL-3001?full=%2e%2e%2f"))
+	if got.status != http.StatusOK || !strings.Contains(got.body, "NL-3001") {
 		t.Errorf("an ordinary path: %d %s", got.status, got.body)
 	}
 	s.checkSecrecy(t, b, &direct)

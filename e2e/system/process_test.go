@@ -144,15 +144,12 @@ func TestThePortOpensBeforeAnySecretIsRead(t *testing.T) {
 	s.Vault.Faults.Add(faults.Hang())
 	p := s.startHandler(t)
 
-	start := time.Now()
 	if got := p.call(t, request{method: http.MethodGet, path: "/"}); got.status != http.StatusOK {
 		t.Errorf("GET / answered %d", got.status)
 	}
+	// After them it would be 503, as it is below once the vault is given up.
 	if status, failing := p.health(t); status != http.StatusOK {
-		t.Errorf("Health answered %d %v before anything was found to fail", status, failing)
-	}
-	if took := time.Since(start); took > 3*time.Second {
-		t.Errorf("two answers that need no secret took %s", took)
+		t.Errorf("Health answered %d %v: it or the port waited for the vault", status, failing)
 	}
 	wantProblem(t, p.call(t, request{path: "/api/GetNewToken"}), http.StatusServiceUnavailable, "secret_unavailable")
 	p.awaitHealth(t, http.StatusServiceUnavailable, "key_vault")
@@ -170,7 +167,7 @@ func TestASecretThatIsCachedOutlivesTheVault(t *testing.T) {
 	s := newSystem(t, cloud.Options{})
 	s.set("SecretMaxAge=1s")
 	p := s.startHandler(t)
-	before := p.issue(t, "")
+	before := p.newcomer(t)
 	s.Vault.Faults.Add(faults.Cut())
 	poll(t, "the background re-read to fail", func() bool {
 		if got := p.issue(t, before.Visitor); got.UserID != before.UserID {

@@ -97,7 +97,7 @@ func TestOlderHostsAndCoreToolsWillDo(t *testing.T) {
 	t.Parallel()
 	s := newSystemWithTables(t, cloud.Options{})
 	i := s.startInstanceUnder(t, functionshost.Options{Bus: s.Bus, Forwarding: true, ContentLength: true})
-	first := i.issue(t, "")
+	first := i.newcomer(t)
 	if again := i.issue(t, first.Visitor); again.UserID != first.UserID {
 		t.Errorf("%s became %s", first.UserID, again.UserID)
 	}

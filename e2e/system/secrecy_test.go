@@ -28,7 +28,7 @@ func TestNothingSecretIsWrittenDown(t *testing.T) {
 	i := s.startInstance(t)
 	direct := i.handler(t)
 
-	given := i.issue(t, "")
+	given := i.newcomer(t)
 	i.refresh(t, given.Token)
 	chat := s.newBrowser(t, given.Token)
 	chat.start(t, given.ConversationID)

@@ -23,7 +23,9 @@ func TestABodyThatStallsEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer connection.Close()
-	start := time.Now()
+	if err := connection.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
 	_, err = fmt.Fprintf(connection, "POST /api/GetNewToken HTTP/1.1\r\nHost: app\r\nOrigin: %s\r\nContent-Length: 100\r\n\r\n{", page)
 	if err != nil {
 		t.Fatal(err)
@@ -35,8 +37,5 @@ func TestABodyThatStallsEnds(t *testing.T) {
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusBadRequest {
 		t.Errorf("it is answered %d, want 400", response.StatusCode)
-	}
-	if took := time.Since(start); took > 10*time.Second {
-		t.Errorf("it is answered after %s, want some 5 s", took)
 	}
 }

@@ -20,6 +20,7 @@ func TestATokenLetsItsUserChat(t *testing.T) {
 	s := newSystem(t, cloud.Options{DirectLine: &directline.Options{TokenLifetime: 1800 * time.Second}})
 	p := s.startHandler(t)
 
+	p.newcomer(t)
 	start := time.Now()
 	given := p.issue(t, "")
 	if !strings.HasPrefix(given.UserID, "dl_") || len(given.UserID) < len("dl_")+22 {
@@ -86,7 +87,7 @@ func TestAVisitorComesBackAsTheSameUser(t *testing.T) {
 	s := newSystem(t, cloud.Options{})
 	s.addAssistant("shop", cloud.DirectLineSecret, s.DirectLine)
 	p := s.startHandler(t)
-	first := p.issue(t, "")
+	first := p.newcomer(t)
 	if again := p.issue(t, first.Visitor); again.UserID != first.UserID || again.ConversationID == first.ConversationID {
 		t.Errorf("coming back, %s in %s became %s in %s", first.UserID, first.ConversationID, again.UserID, again.ConversationID)
 	}
@@ -114,16 +115,18 @@ func forge(token string) string {
 func TestARotationOfTheVisitorKeyLosesNobody(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t, cloud.Options{})
-	before := s.startHandler(t).issue(t, "")
+	before := s.startHandler(t).newcomer(t)
 	s.Vault.Set(cloud.VisitorKey, cloud.NewKey())
 
 	later := s.startHandler(t)
+	later.newcomer(t)
 	after := later.issue(t, before.Visitor)
 	if after.UserID != before.UserID {
 		t.Errorf("after the rotation %s became %s", before.UserID, after.UserID)
 	}
 	s.Vault.Set(cloud.VisitorKey, cloud.NewKey())
 	last := s.startHandler(t)
+	last.newcomer(t)
 	if again := last.issue(t, after.Visitor); again.UserID != before.UserID {
 		t.Errorf("after two rotations %s became %s", before.UserID, again.UserID)
 	}

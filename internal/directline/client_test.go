@@ -267,7 +267,7 @@ func TestAHangingTryIsGivenUpForAnother(t *testing.T) {
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	options := &directline.ClientOptions{}
-	options.Retry.TryTimeout = 50 * time.Millisecond
+	options.Retry.TryTimeout = time.Second // of the second try as well
 	client, err := directline.NewClient(server.URL, options)
 	if err != nil {
 		t.Fatal(err)

@@ -322,7 +322,7 @@ func TestFunctionTimeoutKillsTheWholeHandler(t *testing.T) {
 			<-hang
 		}
 		return order{Body: "fine"}
-	}, func(o *functionshost.Options) { o.FunctionTimeout = 100 * time.Millisecond })
+	}, func(o *functionshost.Options) { o.FunctionTimeout = 2 * time.Second }) // of the call that follows as well
 	defer close(hang)
 	if response, _ := s.do(t, request{path: "/api/Plain?hang"}); response.StatusCode != http.StatusBadGateway {
 		t.Errorf("%d, want 502", response.StatusCode)

@@ -71,7 +71,9 @@ func TestARunThatFailsIsNotRepeated(t *testing.T) {
 	if failed.Err == nil || !strings.Contains(failed.Err.Error(), "answered 500") || next.Err != nil {
 		t.Errorf("%v, then %v", failed.Err, next.Err)
 	}
-	if gap := next.Started.Sub(failed.Started); gap < 190*time.Millisecond {
+	// Half of the schedule, since the start of the first run is written down late
+	// where the machine is busy.
+	if gap := next.Started.Sub(failed.Started); gap < 100*time.Millisecond {
 		t.Errorf("the next run came after %s, not with the schedule", gap)
 	}
 	if !s.log.has(entry{slog.LevelError, "An invocation failed.", "host"}) {

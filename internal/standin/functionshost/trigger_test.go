@@ -159,7 +159,8 @@ func TestEmptyAnswersHangUntilFunctionTimeoutAndThenTheHandlerIsKilled(t *testin
 		"no type even": {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			const timeout = 150 * time.Millisecond
+			t.Parallel()
+			const timeout = 2 * time.Second // of the invocation that follows as well
 			once := make(chan order, 1)
 			once <- answer
 			s := start(t, binaryBatches, func(call) order {

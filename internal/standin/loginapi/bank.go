@@ -97,7 +97,7 @@ type Account struct {
 	Cents int64
 }
 
-// DemoCustomers are two customers with their accounts.
+// DemoCustomers are customers with their accounts.
 func DemoCustomers() []Customer {
 	return []Customer{
 		{Hint: "ada", Name: "Ada Vermeer", Accounts: []Account{
@@ -105,6 +105,7 @@ func DemoCustomers() []Customer {
 			{ID: "NL-1002", Name: "Savings", Cents: 8_750_00},
 		}},
 		{Hint: "bo", Name: "Bo Nilsson", Accounts: []Account{{ID: "NL-2001", Name: "Current account", Cents: 42_00}}},
+		{Hint: "cleo", Name: "Cleo Marin", Accounts: []Account{{ID: "NL-3001", Name: "Current account", Cents: 7_50}}},
 	}
 }
 
