@@ -160,6 +160,8 @@ func (vault) Version(_ context.Context, name, version string) (secrets.Secret, e
 	return secrets.Secret{Name: name, Version: version, Value: redacted.New(value)}, nil
 }
 
+func (vault) Confirm(context.Context, string, string) error { return nil }
+
 // loginWorld is a running server with a login for the assistants of Bank X and
 // Bank Y. That of Bank Y has an OAuth connection and no back end; the third has
 // no login.

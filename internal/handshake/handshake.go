@@ -158,14 +158,17 @@ func (i *Issuer) identify(ctx context.Context, assistant Assistant, token redact
 	ctx, cancel := context.WithTimeout(ctx, visitorTimeout)
 	defer cancel()
 	userID, verdict := i.visitors.Verify(ctx, assistant.ID, token)
-	if verdict == visitor.Undetermined {
+	switch verdict {
+	case visitor.Undetermined:
 		// The token may be good. Without a new one in the answer the browser
 		// keeps it, and is the same visitor again when the key can be had.
 		i.logger.WarnContext(ctx, "issuing a token to a visitor who cannot be identified now", "assistant", assistant.ID)
 		return identity{userID: visitor.NewUserID()}
-	}
-	if verdict == visitor.Invalid {
+	case visitor.Unconfirmed:
+		return identity{userID: userID} // and the browser keeps the token that it has
+	case visitor.Invalid:
 		userID = visitor.NewUserID()
+	case visitor.Valid:
 	}
 	signed, err := i.visitors.Sign(ctx, assistant.ID, userID)
 	if err != nil {

@@ -343,6 +343,31 @@ func TestAVisitorWhoCannotBeIdentifiedNowKeepsTheToken(t *testing.T) {
 	})
 }
 
+// A token of an older key is exchanged for one of the current key, but not where
+// the older one may have been disabled.
+func TestAVisitorOfAnOlderKeyKeepsTheTokenWhileTheVaultIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		first := w.mustIssue(t, redacted.Text{})
+		w.vault.put(keyName, "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=")
+		time.Sleep(time.Hour)
+		w.mustIssue(t, redacted.Text{})
+		synctest.Wait() // the newer key has been read
+		w.vault.errs[keyName] = errAway
+		time.Sleep(10 * time.Second)
+		away := w.mustIssue(t, first.Visitor)
+		if away.UserID != first.UserID || !away.Visitor.IsEmpty() {
+			t.Errorf("with the vault away: user %s, a new visitor token: %t; want %s, false", away.UserID, !away.Visitor.IsEmpty(), first.UserID)
+		}
+		delete(w.vault.errs, keyName)
+		time.Sleep(10 * time.Second)
+		back := w.mustIssue(t, first.Visitor)
+		if back.UserID != first.UserID || back.Visitor.IsEmpty() {
+			t.Errorf("with the vault back: user %s, a new visitor token: %t; want %s, true", back.UserID, !back.Visitor.IsEmpty(), first.UserID)
+		}
+	})
+}
+
 func TestTheVisitorKeyAndTheSecretAreFetchedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -17,6 +17,9 @@ const defaultLife = 10 * time.Minute
 // maxTokenLife bounds what a provider may claim.
 const maxTokenLife = 24 * time.Hour
 
+// opener is a way to open what was sealed: [sealed.Sealer.Open] or OpenToRenew.
+type opener func(ctx context.Context, kind sealed.Kind, sealed redacted.Text) ([]byte, error)
+
 // sealGrant makes the token that the bot is given.
 func (b *Broker) sealGrant(ctx context.Context, g *grant, outcome Outcome) (Issued, error) {
 	if len(outcome.Token) == 0 || len(outcome.Token) > maxToken || len(outcome.Refresh) > maxRefresh || !isToken(outcome.Token) {
@@ -50,10 +53,10 @@ func isToken(token []byte) bool {
 	return true
 }
 
-// openGrant opens a token for the conversation that it is bound to. What it
-// returns is cleared by the caller.
-func (b *Broker) openGrant(ctx context.Context, assistant, conversationID string, token redacted.Text) (grant, error) {
-	payload, err := b.sealer.Open(ctx, tokenKind, token)
+// openGrant opens a token, by one of the ways of the sealer, for the conversation
+// that it is bound to. What it returns is cleared by the caller.
+func openGrant(ctx context.Context, open opener, assistant, conversationID string, token redacted.Text) (grant, error) {
+	payload, err := open(ctx, tokenKind, token)
 	if errors.Is(err, sealed.ErrNotOurs) {
 		return grant{}, errUnknown()
 	}
@@ -74,7 +77,7 @@ func (b *Broker) openGrant(ctx context.Context, assistant, conversationID string
 // the token has expired, or secret_unavailable.
 func (b *Broker) Use(ctx context.Context, assistant, conversationID string, token redacted.Text, call func(secretly.Bytes) error) (err error) {
 	secretly.Do(func() {
-		g, failure := b.openGrant(ctx, assistant, conversationID, token)
+		g, failure := openGrant(ctx, b.sealer.Open, assistant, conversationID, token)
 		if failure != nil {
 			err = failure
 			return
@@ -100,7 +103,7 @@ func (b *Broker) Refresh(ctx context.Context, assistant, conversationID string, 
 }
 
 func (b *Broker) refresh(ctx context.Context, assistant, conversationID string, token redacted.Text) (Issued, error) {
-	g, err := b.openGrant(ctx, assistant, conversationID, token)
+	g, err := openGrant(ctx, b.sealer.OpenToRenew, assistant, conversationID, token)
 	if err != nil {
 		return Issued{}, err
 	}
@@ -135,7 +138,7 @@ func (b *Broker) refresh(ctx context.Context, assistant, conversationID string, 
 // token itself is the bot's to forget. The error is a [problem.Error].
 func (b *Broker) SignOut(ctx context.Context, assistant, conversationID string, token redacted.Text) (err error) {
 	secretly.Do(func() {
-		g, failure := b.openGrant(ctx, assistant, conversationID, token)
+		g, failure := openGrant(ctx, b.sealer.Open, assistant, conversationID, token)
 		if failure != nil {
 			err = failure
 			return

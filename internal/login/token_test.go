@@ -8,6 +8,7 @@ import (
 
 	"chatgate/internal/login"
 	"chatgate/internal/problem"
+	"chatgate/internal/secrets"
 )
 
 func TestATokenIsNobodyElses(t *testing.T) {
@@ -56,6 +57,28 @@ func TestATokenExpiresAndIsRefreshed(t *testing.T) {
 	w.clock.Advance(25 * time.Hour)
 	_, err = w.broker.Refresh(t.Context(), "bankx", rita().ConversationID, next.Token)
 	wantProblem(t, err, problem.LoginAgain, 0)
+}
+
+// After a leak a sealing key is disabled: what it sealed must not live on under the
+// next one.
+func TestATokenOfAnOlderKeyIsRefreshedOnlyIfTheVaultConfirmsTheKey(t *testing.T) {
+	w := newWorld(t)
+	issued := w.approved()
+	refresh := func() error {
+		_, err := w.broker.Refresh(t.Context(), "bankx", rita().ConversationID, issued.Token)
+		return err
+	}
+	w.keys.current, w.keys.confirmed = '2', problem.New(problem.SecretUnavailable, "away")
+	wantProblem(t, refresh(), problem.SecretUnavailable, 0)
+	w.keys.confirmed = secrets.ErrNotFound
+	wantProblem(t, refresh(), problem.LoginUnknown, 0)
+	if len(w.phone.polled) != 1 {
+		t.Errorf("the client's system was asked %d times, want only by the poll", len(w.phone.polled))
+	}
+	w.keys.confirmed = nil
+	if err := refresh(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestARefreshThatIsRefusedAsksForANewLogin(t *testing.T) {

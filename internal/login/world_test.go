@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"strings"
@@ -101,12 +102,18 @@ func (p *phone) outcome() login.Outcome {
 	}
 }
 
-// keys is a vault with one sealing key.
-type keys struct{ away bool }
+// keys is a vault with sealing keys that are all the same.
+type keys struct {
+	away      bool
+	current   byte  // the digit of the current version; 0 is 1
+	confirmed error // of older ones
+}
 
 func (k *keys) Get(ctx context.Context, name string) (secrets.Secret, error) {
-	return k.Version(ctx, name, strings.Repeat("1", 32))
+	return k.Version(ctx, name, strings.Repeat(string(cmp.Or(k.current, '1')), 32))
 }
+
+func (k *keys) Confirm(context.Context, string, string) error { return k.confirmed }
 
 func (k *keys) Version(_ context.Context, name, version string) (secrets.Secret, error) {
 	if k.away {

@@ -51,6 +51,7 @@ var errWeakKey = errors.New("the sealing key must be the base64 of exactly 32 ra
 type Keys interface {
 	Get(ctx context.Context, name string) (secrets.Secret, error)
 	Version(ctx context.Context, name, version string) (secrets.Secret, error)
+	Confirm(ctx context.Context, name, version string) error
 }
 
 // Sealer seals and opens. It may be used by several goroutines at once.
@@ -105,11 +106,22 @@ func (s *Sealer) Seal(ctx context.Context, kind Kind, payload []byte) (redacted.
 // Open opens what was sealed as kind. The caller clears the payload. The error is
 // [ErrNotOurs], or a [problem.Error] where the key cannot be had just now.
 func (s *Sealer) Open(ctx context.Context, kind Kind, sealed redacted.Text) ([]byte, error) {
+	return open(ctx, kind, sealed, s.key)
+}
+
+// OpenToRenew is [Sealer.Open] for what takes its place to be sealed: unless the key
+// is the current one, the vault is asked whether it is still in force, since what is
+// sealed next would outlive a key that was disabled.
+func (s *Sealer) OpenToRenew(ctx context.Context, kind Kind, sealed redacted.Text) ([]byte, error) {
+	return open(ctx, kind, sealed, s.confirmedKey)
+}
+
+func open(ctx context.Context, kind Kind, sealed redacted.Text, keyOf func(context.Context, string) ([]byte, error)) ([]byte, error) {
 	object, version, err := parse(kind, sealed.Reveal())
 	if err != nil {
 		return nil, err
 	}
-	key, err := s.key(ctx, version)
+	key, err := keyOf(ctx, version)
 	if err != nil {
 		return nil, err
 	}
@@ -165,6 +177,19 @@ func (s *Sealer) key(ctx context.Context, version string) ([]byte, error) {
 		return nil, fmt.Errorf("getting version %s of the sealing key: %w", version, err)
 	}
 	return decodeKey(secret.Value)
+}
+
+func (s *Sealer) confirmedKey(ctx context.Context, version string) ([]byte, error) {
+	if current, err := s.keys.Get(ctx, s.keyName); err == nil && current.Version == version {
+		return s.key(ctx, version)
+	}
+	switch err := s.keys.Confirm(ctx, s.keyName, version); {
+	case errors.Is(err, secrets.ErrNotFound):
+		return nil, ErrNotOurs
+	case err != nil:
+		return nil, fmt.Errorf("asking whether version %s of the sealing key is in force: %w", version, err)
+	}
+	return s.key(ctx, version)
 }
 
 // decodeKey refuses what is no key of A256GCM.

@@ -33,6 +33,8 @@ type vault struct {
 	away    bool
 	// disabled is a version that the vault does not give any more.
 	disabled string
+	// unsure is why the vault cannot be asked whether a version is in force.
+	unsure error
 }
 
 func newVault() *vault {
@@ -60,6 +62,13 @@ func (v *vault) Version(_ context.Context, name, version string) (secrets.Secret
 		return secrets.Secret{}, secrets.ErrNotFound
 	}
 	return secrets.Secret{Name: name, Version: version, Value: redacted.New(value)}, nil
+}
+
+func (v *vault) Confirm(_ context.Context, _, version string) error {
+	if _, known := v.values[version]; !known || version == v.disabled {
+		return secrets.ErrNotFound
+	}
+	return v.unsure
 }
 
 func seal(t *testing.T, keys sealed.Keys, kind sealed.Kind, payload string) redacted.Text {
@@ -130,6 +139,32 @@ func TestADisabledKeyNeitherOpensNorSeals(t *testing.T) {
 	}
 	keys.values[second], keys.current = keyOf(2), second
 	seal(t, keys, token, "payload")
+}
+
+// What is sealed anew outlives the key of what it takes the place of.
+func TestWhatIsToBeRenewedOpensWithAKeyThatIsInForce(t *testing.T) {
+	keys := newVault()
+	sealer := sealed.New(keys, keyName)
+	old := seal(t, keys, token, "payload")
+	keys.unsure = problem.New(problem.SecretUnavailable, "away")
+	if got, err := sealer.OpenToRenew(t.Context(), token, old); err != nil || string(got) != "payload" {
+		t.Errorf("with the current key: %q, %v", got, err)
+	}
+	keys.values[second], keys.current = keyOf(2), second
+	if got, err := sealer.OpenToRenew(t.Context(), token, old); got != nil || problem.From(err).Code != problem.SecretUnavailable {
+		t.Errorf("with an older one, the vault away: %q, %v", got, err)
+	}
+	if got, err := sealer.Open(t.Context(), token, old); err != nil || string(got) != "payload" {
+		t.Errorf("but it opens: %q, %v", got, err)
+	}
+	keys.unsure = nil
+	if got, err := sealer.OpenToRenew(t.Context(), token, old); err != nil || string(got) != "payload" {
+		t.Errorf("with an older one: %q, %v", got, err)
+	}
+	keys.disabled = first
+	if got, err := sealer.OpenToRenew(t.Context(), token, old); got != nil || !errors.Is(err, sealed.ErrNotOurs) {
+		t.Errorf("with a disabled one: %q, %v", got, err)
+	}
 }
 
 func TestOnlyWhatWasSealedHereOpens(t *testing.T) {

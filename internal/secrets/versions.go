@@ -120,6 +120,36 @@ func (c *Cache) Version(ctx context.Context, name, version string) (Secret, erro
 	return r.wait(ctx)
 }
 
+// Confirm asks the vault whether a version is still there. Whoever hands out anew,
+// under the current key, what came under an older one asks here first: [Cache.Version]
+// may go on for an hour with a key that was disabled because it leaked, and what is
+// handed out in that hour would outlive the key.
+//
+// All callers share one read, which starts at most every 5 s; for as long the vault's
+// word is taken. The error is or wraps [ErrNotFound], or is a *problem.Error
+// secret_unavailable.
+func (c *Cache) Confirm(ctx context.Context, name, version string) error {
+	of := versionOf{name, version}
+	c.mu.Lock()
+	seen, isKnown := c.versions.known[of]
+	if !isKnown {
+		c.mu.Unlock()
+		_, err := c.Version(ctx, name, version)
+		return err
+	}
+	if time.Since(seen.asOf) < versionInterval {
+		c.mu.Unlock()
+		return nil
+	}
+	r := c.askAgain(ctx, of, seen)
+	c.mu.Unlock()
+	if r == nil {
+		return unavailable(errTooSoon, versionInterval)
+	}
+	_, err := r.wait(ctx)
+	return err
+}
+
 func found(yes bool) error {
 	if yes {
 		return nil
@@ -127,16 +157,19 @@ func found(yes bool) error {
 	return ErrNotFound
 }
 
-// askAgain reads a known version in the background. Strangers cannot keep it from
-// being read: it is paced by itself, not together with unknown ones. The caller
-// holds c.mu.
-func (c *Cache) askAgain(ctx context.Context, of versionOf, seen seenVersion) {
-	if c.closed || c.versions.inFlight[of] != nil || time.Since(seen.asked) < versionInterval {
-		return
+// askAgain returns the read of a known version that is under way or can begin now;
+// nil where none can. Strangers cannot keep it from being read: it is paced by
+// itself, not together with unknown ones. The caller holds c.mu.
+func (c *Cache) askAgain(ctx context.Context, of versionOf, seen seenVersion) *read {
+	if r := c.versions.inFlight[of]; r != nil {
+		return r
+	}
+	if c.closed || time.Since(seen.asked) < versionInterval {
+		return nil
 	}
 	seen.asked = time.Now()
 	c.versions.known[of] = seen
-	c.startVersion(ctx, of)
+	return c.startVersion(ctx, of)
 }
 
 // versionRead returns the read to wait for. The caller holds c.mu.

@@ -248,3 +248,47 @@ func TestAVersionThatNobodyCanVouchForEndsAfterADay(t *testing.T) {
 		}
 	})
 }
+
+// Version may go on with a disabled key for an hour. What is handed out in exchange
+// for what came under it must not.
+func TestConfirmTakesOnlyTheVaultsWord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		vault, cache := newCache(t)
+		vault.set(func(s *script) { s.versions = []string{v1, v2} })
+		confirm := func(id string) error { return cache.Confirm(t.Context(), "bankx", id) }
+		mustGet(t, cache, v2)
+		for range 3 { // 15 s
+			all(10, func() {
+				if err := confirm(v1); err != nil {
+					t.Errorf("in force: %v", err)
+				}
+			})
+			time.Sleep(5 * time.Second)
+		}
+		if vault.count() != 4 {
+			t.Errorf("%d reads, want one of the secret and one each 5 s", vault.count())
+		}
+
+		vault.set(func(s *script) { s.err = errAway })
+		wantUnavailable(t, confirm(v1), time.Second, 5*time.Second)
+		wantUnavailable(t, confirm(v1), time.Second, 5*time.Second)
+		if vault.count() != 5 {
+			t.Errorf("%d reads, want one more", vault.count())
+		}
+
+		time.Sleep(5 * time.Second)
+		vault.set(func(s *script) { s.err, s.versions = nil, []string{v2} })
+		if _, err := cache.Version(t.Context(), "bankx", v1); err != nil {
+			t.Errorf("before anybody has asked: %v", err)
+		}
+		if err := confirm(v1); !errors.Is(err, secrets.ErrNotFound) {
+			t.Errorf("disabled: %v, want not found", err)
+		}
+		if _, err := cache.Version(t.Context(), "bankx", v1); !errors.Is(err, secrets.ErrNotFound) {
+			t.Errorf("then Version says %v, want not found", err)
+		}
+		if err := confirm(v3); !errors.Is(err, secrets.ErrNotFound) {
+			t.Errorf("made up: %v, want not found", err)
+		}
+	})
+}

@@ -69,6 +69,7 @@ func isUserID(id string) bool {
 type Keys interface {
 	Get(ctx context.Context, name string) (secrets.Secret, error)
 	Version(ctx context.Context, name, version string) (secrets.Secret, error)
+	Confirm(ctx context.Context, name, version string) error
 }
 
 // Signer signs and verifies visitor tokens. It may be used by several goroutines

@@ -61,6 +61,13 @@ func (v *vault) Read(_ context.Context, name, version string) (secrets.Secret, e
 	return secrets.Secret{Name: name, Version: version, Value: redacted.New(value)}, nil
 }
 
+// set changes the vault.
+func (v *vault) set(change func()) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	change()
+}
+
 func key(fill string) []byte { return []byte(strings.Repeat(fill, 32)) }
 
 func encoded(key []byte) string { return base64.StdEncoding.EncodeToString(key) }

@@ -45,6 +45,8 @@ func (vault) Version(_ context.Context, name, version string) (secrets.Secret, e
 	return secrets.Secret{Name: name, Version: version, Value: redacted.New(key)}, nil
 }
 
+func (vault) Confirm(context.Context, string, string) error { return nil }
+
 // TestALostAnswerCostsNobodyTheLogin: whichever of the writes of a login is
 // answered by a broken connection, the user logs in.
 func TestALostAnswerCostsNobodyTheLogin(t *testing.T) {
