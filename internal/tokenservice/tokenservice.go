@@ -78,7 +78,10 @@ func New(options Options) *Client {
 	}}
 }
 
-// Start returns the link by which the user signs in at the connection.
+// Start returns the link by which the user signs in at the connection, and ends what
+// the user was signed in to there before. The service keeps tokens for a user, not
+// for a conversation: without that, whoever comes back as the same visitor, at a
+// shared browser perhaps, would be logged in without approving anything.
 func (c *Client) Start(ctx context.Context, request login.StartRequest) (login.Begun, error) {
 	connection, err := c.connection(request.Connection)
 	if err != nil {
@@ -101,6 +104,9 @@ func (c *Client) Start(ctx context.Context, request login.StartRequest) (login.B
 	link, err := url.Parse(answer.SignInLink)
 	if err != nil || link.Host == "" || link.Scheme != "https" && link.Scheme != "http" {
 		return login.Begun{}, fmt.Errorf("asking for a sign-in link: %w: the answer holds none", login.ErrRefused)
+	}
+	if err := c.forget(ctx, request.UserID, connection, channel); err != nil {
+		return login.Begun{}, fmt.Errorf("ending an earlier sign-in: %w", login.Refusal(err))
 	}
 	return login.Begun{
 		Polling: secretly.Bytes(channel), SignInLink: answer.SignInLink, HidesCode: true, ExpiresIn: life, Interval: interval,
@@ -197,13 +203,18 @@ func (c *Client) SignOut(ctx context.Context, request login.SignOutRequest) erro
 	if err != nil {
 		return fmt.Errorf("%w: the connection is not allowed any more", login.ErrLoginAgain)
 	}
-	query := url.Values{"userId": {request.UserID}, "connectionName": {connection}, "channelId": {string(request.Refresh)}}
-	err = c.call(ctx, http.MethodDelete, "/api/usertoken/SignOut", query, nil)
-	if outbound.HasStatus(err, http.StatusNotFound) {
-		return nil
-	}
-	if err != nil {
+	if err := c.forget(ctx, request.UserID, connection, string(request.Refresh)); err != nil {
 		return fmt.Errorf("signing out: %w", login.Refusal(err))
 	}
 	return nil
+}
+
+// forget ends what the user is signed in to at the connection, if anything.
+func (c *Client) forget(ctx context.Context, userID, connection, channel string) error {
+	query := url.Values{"userId": {userID}, "connectionName": {connection}, "channelId": {channel}}
+	err := c.call(ctx, http.MethodDelete, "/api/usertoken/SignOut", query, nil)
+	if outbound.HasStatus(err, http.StatusNotFound) {
+		return nil
+	}
+	return err
 }

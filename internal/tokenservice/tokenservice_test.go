@@ -124,6 +124,31 @@ func TestStart(t *testing.T) {
 	}
 }
 
+// The service keeps tokens for a user, in whatever conversation and at whatever
+// browser: an approval must be a sign-in that came after the start.
+func TestAStartEndsWhatTheUserWasSignedInToBefore(t *testing.T) {
+	for status, good := range map[int]bool{200: true, 204: true, 404: true, 403: false, 500: false} {
+		var calls []call
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			calls = append(calls, call{r.Method + " " + r.URL.Path, "", r.URL.Query()})
+			if r.Method == http.MethodDelete {
+				w.WriteHeader(status)
+				return
+			}
+			_, _ = io.WriteString(w, `{"signInLink":"`+link+`"}`)
+		}))
+		client := tokenservice.New(tokenservice.Options{URL: server.URL, Connections: []string{"bank"}, Credential: &identity{}})
+		if begun, err := client.Start(t.Context(), login.StartRequest{Binding: ada()}); (err == nil) != good || good != (begun.SignInLink != "") {
+			t.Errorf("%d: %+v, %v", status, begun, err)
+		}
+		server.Close()
+		want := call{"DELETE /api/usertoken/SignOut", "", url.Values{"userId": {"dl_ada"}, "connectionName": {"bank"}, "channelId": {"directline"}}}
+		if len(calls) != 2 || !cmp.Equal(calls[1], want, cmp.AllowUnexported(call{})) {
+			t.Errorf("the service was sent %+v", calls)
+		}
+	}
+}
+
 // What a start says of the channel comes back with every later call.
 func TestTheChannelIsRemembered(t *testing.T) {
 	for given, want := range map[string]string{"": "directline", "webchat": "webchat"} {
