@@ -128,8 +128,12 @@ func Methods() []string {
 }
 
 // followInside follows a redirect that stays under the base address; another is
-// the answer, and refused as such.
+// the answer, and refused as such. What was to change something is not sent on:
+// after a 302 it would be a GET that changes nothing and is answered 200.
 func (b *Backend) followInside(next *http.Request, before []*http.Request) error {
+	if first := before[0].Method; first != http.MethodGet && first != http.MethodHead {
+		return http.ErrUseLastResponse
+	}
 	rest, inside := strings.CutPrefix(next.URL.EscapedPath(), b.base.EscapedPath()+"/")
 	same := next.URL.Scheme == b.base.Scheme && next.URL.Host == b.base.Host && next.URL.User == nil
 	if !same || !inside || checkPath(rest) != nil || len(before) > maxRedirects {
@@ -144,7 +148,7 @@ func judge(incoming *http.Response, body []byte, token secretly.Bytes) (Answer, 
 	case incoming.StatusCode == http.StatusUnauthorized:
 		return Answer{}, problem.New(problem.LoginAgain, "The client's system no longer accepts the login. Ask the user to log in again.")
 	case isRedirect(incoming.StatusCode):
-		return Answer{}, unsafeAnswer("it redirects out of the base address, or too often")
+		return Answer{}, unsafeAnswer("it redirects out of the base address, too often, or what is neither GET nor HEAD")
 	case !isIdentity(incoming.Header.Values("Content-Encoding")):
 		return Answer{}, unsafeAnswer("it is encoded, so that it cannot be searched for the token")
 	}

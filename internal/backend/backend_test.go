@@ -274,6 +274,36 @@ func TestRedirectsStayInside(t *testing.T) {
 	}
 }
 
+// Go would repeat a POST after 302 as a GET, whose 200 says nothing of the POST,
+// and after 307 the POST with its body.
+func TestOnlyGetAndHeadAreSentOn(t *testing.T) {
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		var there atomic.Int64
+		base := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/base/here" {
+				w.Header().Set("Location", "/base/there")
+				w.WriteHeader(status)
+				return
+			}
+			there.Add(1)
+		})
+		for _, method := range backend.Methods() {
+			there.Store(0)
+			_, err := forward(t, base+"/base", backend.Request{Method: method, Path: "here", Body: []byte("1")})
+			if method == http.MethodGet || method == http.MethodHead {
+				if err != nil || there.Load() != 1 {
+					t.Errorf("%s, %d: sent on %d times, %v", method, status, there.Load(), err)
+				}
+				continue
+			}
+			wantCode(t, method, err, problem.BackendUnsafe)
+			if there.Load() != 0 {
+				t.Errorf("%s, %d was sent on", method, status)
+			}
+		}
+	}
+}
+
 func TestWhatTheBackEndRefusesAsksForANewLogin(t *testing.T) {
 	for status, code := range map[int]problem.Code{401: problem.LoginAgain, 403: "", 404: "", 409: "", 429: "", 500: "", 503: "", 304: ""} {
 		base := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
