@@ -42,15 +42,16 @@ function timeOf(activity) {
   return parseDate(member(activity, 'timestamp')) ?? parseDate(member(activity, 'localTimestamp'));
 }
 
-// By the role where there is one. Visitors of the widget have ids that begin
-// dl_; the one to whom a user speaks is the bot, and the other way round.
+// By the id where it is a visitor's: their tokens fix it, and nothing else of an
+// activity. A visitor who says to be the bot must not be shown as it. Then by the
+// role; the one to whom a user speaks is the bot, and the other way round.
 function sideOf(activity, { userId }) {
   const from = member(activity, 'from');
   const recipient = member(activity, 'recipient');
-  const role = SIDES.get(text(member(from, 'role')).toLowerCase());
-  if (role) return role;
   const id = text(member(from, 'id'));
   if (VISITOR_ID.test(id) || (id !== '' && id === userId)) return 'visitor';
+  const role = SIDES.get(text(member(from, 'role')).toLowerCase());
+  if (role) return role;
   const otherRole = SIDES.get(text(member(recipient, 'role')).toLowerCase());
   if (otherRole) return otherRole === 'bot' ? 'visitor' : 'bot';
   return VISITOR_ID.test(text(member(recipient, 'id'))) ? 'bot' : 'other';
@@ -70,10 +71,10 @@ function messageBlocks(activity, side) {
 }
 
 // As Web Chat shows it: Markdown, unless it is said to be something else. What a
-// visitor has typed is never meant as such, and mostly says so.
+// visitor has typed is not, whatever it says: a link could hide where it leads.
 function said(activity, side) {
   const format = text(member(activity, 'textFormat')).toLowerCase();
-  const isMarkdown = format === '' ? side === 'bot' : format !== 'plain' && format !== 'xml';
+  const isMarkdown = side !== 'visitor' && (format === '' ? side === 'bot' : format !== 'plain' && format !== 'xml');
   return (isMarkdown ? markdownBlock : textBlock)(member(activity, 'text'));
 }
 

@@ -8,8 +8,14 @@ const at = '2026-11-21T21:00:00Z';
 const message = (more) => ({ type: 'message', timestamp: at, from: { id: 'x' }, ...more });
 const sideOf = (from, recipient, conversation) => entryOf(message({ from, recipient }), conversation).side;
 
-test('who speaks is told by the role', () => {
-  assert.equal(sideOf({ id: 'dl_1', role: 'bot' }), 'bot');
+test('a visitor who says to be the bot is shown as a visitor', () => {
+  assert.equal(sideOf({ id: 'dl_1', role: 'bot', name: 'The bank' }), 'visitor');
+  assert.equal(sideOf({ id: 'u1', role: 'bot' }, undefined, { userId: 'u1' }), 'visitor');
+  const { blocks } = entryOf(message({ from: { id: 'dl_1', role: 'bot' }, text: '[Refunds](https://evil.example/)' }));
+  assert.deepEqual(blocks, [{ kind: 'text', text: '[Refunds](https://evil.example/)' }]);
+});
+
+test('who else speaks is told by the role', () => {
   assert.equal(sideOf({ id: 'b', role: 'User' }), 'visitor');
   assert.equal(sideOf({ id: 'b', role: 'skill' }), 'bot');
 });
@@ -36,10 +42,11 @@ test('a message is its text as it was written', () => {
 
 test('Markdown is what says so, and what a bot says without saying what it is', () => {
   const kindOf = (role, textFormat) => entryOf(message({ from: { id: 'x', role }, text: '**a**', textFormat })).blocks[0].kind;
-  for (const role of ['user', 'bot', 'other']) {
+  for (const role of ['bot', 'other']) {
     for (const format of ['plain', 'xml', 'XML']) assert.equal(kindOf(role, format), 'text', `${role} ${format}`);
     for (const format of ['markdown', 'Markdown', 'other']) assert.equal(kindOf(role, format), 'markdown', `${role} ${format}`);
   }
+  for (const format of ['plain', 'markdown', 'other', '']) assert.equal(kindOf('user', format), 'text', `a visitor's ${format}`);
   assert.deepEqual([kindOf('bot'), kindOf('skill'), kindOf('bot', null), kindOf('bot', {})], Array(4).fill('markdown'));
   assert.deepEqual([kindOf('user'), kindOf('other')], ['text', 'text']);
   assert.deepEqual(entryOf(message({ from: { role: 'bot' }, text: ' ' })).blocks, [{ kind: 'note', text: 'A message without text' }]);

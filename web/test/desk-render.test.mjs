@@ -105,7 +105,7 @@ test('long text begins with its beginning, the rest comes on demand', () => {
 });
 
 test('so does long Markdown, whose marks are read in both', () => {
-  const element = shown({ textFormat: 'markdown', text: `**bold**${'x'.repeat(5_000)}\n- item` });
+  const element = shown({ from: { id: 'b', role: 'bot' }, textFormat: 'markdown', text: `**bold**${'x'.repeat(5_000)}\n- item` });
   const button = element.find('button').find((one) => /5,015/.test(one.textContent));
   assert.deepEqual([element.find('strong').length, element.find('li').length], [1, 1]);
   assert.ok(element.textContent.length < 2_100);
