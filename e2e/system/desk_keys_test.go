@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"sync"
 	"testing"
-	"time"
 
 	"chatgate/internal/standin/cloud"
 	"chatgate/internal/standin/entra"
@@ -30,17 +29,15 @@ func TestANewKeyOfEntraIsFoundUnderAFloodOfMadeUpOnes(t *testing.T) {
 	}
 
 	s.Desk.Tenant.Rotate()
-	after, start := i.reader(t), time.Now()
+	after := i.reader(t)
 	poll(t, "a token signed by the new key to be taken", func() bool {
 		if got := before.ask(t, http.MethodGet, "assistants"); got.status != http.StatusOK {
 			t.Fatalf("a token of the old key, which is still published: %d %s", got.status, got.body)
 		}
 		return after.ask(t, http.MethodGet, "assistants").status == http.StatusOK
 	})
-	took := time.Since(start)
-	t.Logf("the new key was found after %s, by %d reads of the key set", took.Round(time.Second), s.Desk.Tenant.KeyReads())
-	if reads := s.Desk.Tenant.KeyReads(); took > time.Minute || reads > 4 {
-		t.Errorf("the new key was found after %s and %d reads of the key set", took, reads)
+	if reads := s.Desk.Tenant.KeyReads(); reads > 4 {
+		t.Errorf("the new key was found by %d reads of the key set", reads)
 	}
 	if others := s.Desk.Other.KeyReads(); others > 0 {
 		t.Errorf("the key set of a tenant without assistants was read %d times", others)
