@@ -1,11 +1,13 @@
 // Package settings reads the app settings (environment variables) into typed,
 // validated values.
 //
-// Nothing else in the deployed program reads the environment. Every problem is
-// found in one pass and reported together in an [InvalidError], because an operator
-// who mends one setting per restart gives up. The library go-envconfig is not
-// used for two reasons: it stops at the first problem, and it cannot enumerate
-// names such as Assistants__<id>__AllowedOrigins, whose middle part is data.
+// Nothing else in the deployed program reads an app setting of Chatgate's own. What
+// is Go's and the Azure SDK's stays theirs: HTTPS_PROXY, SSL_CERT_FILE, GOGC, where
+// the managed identity is found. Every problem is found in one pass and reported
+// together in an [InvalidError], because an operator who mends one setting per
+// restart gives up. The library go-envconfig is not used for two reasons: it stops
+// at the first problem, and it cannot enumerate names such as
+// Assistants__<id>__AllowedOrigins, whose middle part is data.
 package settings
 
 import (
