@@ -100,32 +100,11 @@ func deleteRows(tx *bbolt.Tx, bucket, from, to string, isMeant func(key []byte) 
 	return nil
 }
 
-// UserConversations implements [transcript.Eraser]. It goes through the
-// assistant's index as well: a file may be from before there were rows of users.
-func (s *Store) UserConversations(ctx context.Context, assistant, userID string) ([]string, error) {
-	user := transcript.UserPart(userID)
+// UserConversations implements [transcript.Eraser].
+func (s *Store) UserConversations(ctx context.Context, assistant, userID string) (keys []string, err error) {
 	partition := transcript.UsersPartition(assistant) + rowMark
 	from, to := transcript.UserRange(userID)
-	keys, err := s.usersKeys(ctx, partition, from, to)
-	if err != nil {
-		return nil, err
-	}
-	for summary, err := range s.days(ctx, assistant) {
-		if err != nil {
-			return nil, err
-		}
-		if slices.Contains(summary.Users, user) {
-			keys = append(keys, summary.Key.Row)
-		}
-	}
-	slices.Sort(keys)
-	return slices.Compact(keys), nil
-}
-
-// usersKeys returns the conversations in rows of users.
-func (s *Store) usersKeys(ctx context.Context, partition, from, to string) ([]string, error) {
-	var keys []string
-	err := s.file.View(ctx, func(tx *bbolt.Tx) error {
+	err = s.file.View(ctx, func(tx *bbolt.Tx) error {
 		table := tx.Bucket([]byte(users))
 		if table == nil {
 			return nil
@@ -138,7 +117,8 @@ func (s *Store) usersKeys(ctx context.Context, partition, from, to string) ([]st
 		}
 		return nil
 	})
-	return keys, err
+	slices.Sort(keys)
+	return slices.Compact(keys), err
 }
 
 // Unfinished implements [transcript.Eraser]. There are none.
