@@ -20,11 +20,6 @@ func (b BotResource) IsZero() bool {
 	return b == BotResource{}
 }
 
-// ID is the bot's resource id.
-func (b BotResource) ID() string {
-	return "/subscriptions/" + b.SubscriptionID + "/resourceGroups/" + b.ResourceGroup + "/providers/Microsoft.BotService/botServices/" + b.Name
-}
-
 // The parts of a resource id; the fixed ones are compared ignoring case
 // (https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules).
 const (

@@ -9,40 +9,41 @@ import (
 
 const bankBot = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-bank/providers/Microsoft.BotService/botServices/bankx-bot"
 
+func oneBotResource() settings.BotResource {
+	return settings.BotResource{SubscriptionID: "0b1f6471-1bf0-4dda-aec3-cb9272f09590", ResourceGroup: "rg-bank", Name: "bankx-bot"}
+}
+
 func TestParseBotResource(t *testing.T) {
 	with := func(old, replacement string) string { return strings.Replace(bankBot, old, replacement, 1) }
-	for text, want := range map[string]string{
-		bankBot:                                  bankBot,
-		with("resourceGroups", "resourcegroups"): bankBot, // az and the portal differ in spelling
-		with("Microsoft.BotService", "microsoft.botservice"): bankBot,
-		with("0b1f6471", "0B1F6471"):                         bankBot,
-		with("rg-bank", "rg_(Straße).1"):                     with("rg-bank", "rg_(Straße).1"),
+	bank := oneBotResource()
+	street := bank
+	street.ResourceGroup = "rg_(Straße).1"
+	for text, want := range map[string]settings.BotResource{
+		bankBot:                                  bank,
+		with("resourceGroups", "resourcegroups"): bank, // az and the portal differ in spelling
+		with("Microsoft.BotService", "microsoft.botservice"): bank,
+		with("0b1f6471", "0B1F6471"):                         bank,
+		with("rg-bank", "rg_(Straße).1"):                     street,
 		// Refused.
-		"":                                            "",
-		"bankx-bot":                                   "",
-		strings.TrimPrefix(bankBot, "/"):              "",
-		bankBot + "/":                                 "",
-		bankBot + "/channels/Direct":                  "",
-		"https://management.azure.com" + bankBot:      "",
-		with("0b1f6471", "x"):                         "",
-		with("rg-bank", ".."):                         "",
-		with("rg-bank", ""):                           "",
-		with("rg-bank", "a b"):                        "",
-		with("rg-bank", strings.Repeat("a", 91)):      "",
-		with("bankx-bot", "..%2f.."):                  "",
-		with("bankx-bot", "b"):                        "",
-		with("botServices", "sites"):                  "",
-		with("Microsoft.BotService", "Microsoft.Web"): "",
+		"":                                            {},
+		"bankx-bot":                                   {},
+		strings.TrimPrefix(bankBot, "/"):              {},
+		bankBot + "/":                                 {},
+		bankBot + "/channels/Direct":                  {},
+		"https://management.azure.com" + bankBot:      {},
+		with("0b1f6471", "x"):                         {},
+		with("rg-bank", ".."):                         {},
+		with("rg-bank", ""):                           {},
+		with("rg-bank", "a b"):                        {},
+		with("rg-bank", strings.Repeat("a", 91)):      {},
+		with("bankx-bot", "..%2f.."):                  {},
+		with("bankx-bot", "b"):                        {},
+		with("botServices", "sites"):                  {},
+		with("Microsoft.BotService", "Microsoft.Web"): {},
 	} {
 		got, err := settings.ParseBotResource(text)
-		if want == "" {
-			if err == nil || !got.IsZero() {
-				t.Errorf("%q is accepted as %+v", text, got)
-			}
-			continue
-		}
-		if err != nil || got.ID() != want {
-			t.Errorf("ParseBotResource(%q) = %q, %v", text, got.ID(), err)
+		if got != want || (err == nil) == want.IsZero() {
+			t.Errorf("ParseBotResource(%q) = %+v, %v; want %+v", text, got, err, want)
 		}
 	}
 }
@@ -79,7 +80,7 @@ func TestLoadRotation(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || got.Assistant.ID != "bankx" || got.Assistant.Bot.ID() != bankBot || got.KeyVaultURI != "https://bank-vault.vault.azure.net" ||
+			if err != nil || got.Assistant.ID != "bankx" || got.Assistant.Bot != oneBotResource() || got.KeyVaultURI != "https://bank-vault.vault.azure.net" ||
 				got.Assistant.DirectLineSiteName != "Default Site" || got.Assistant.DirectLineSecretName != "bankx-direct-line" {
 				t.Errorf("LoadRotation = %+v, %v", got, err)
 			}

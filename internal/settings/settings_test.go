@@ -121,7 +121,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		"one only":   len(got.Assistants) == 1,
 		"trusted":    slices.Equal(bankx.TrustedOrigins, []string{"https://bankx.example"}),
 		"no origin":  bankx.AllowNoOrigin,
-		"bot":        bankx.Bot.ID() == bankBot,
+		"bot":        bankx.Bot == oneBotResource(),
 		"site":       bankx.DirectLineSiteName == "web",
 		"endpoint":   bankx.DirectLineEndpoint == "https://europe.directline.botframework.com/v3/directline",
 	} {
