@@ -82,7 +82,7 @@ func (b *Broker) turn(ctx context.Context, h *handle) (turned, error) {
 	key := conversationKey(h.binding)
 	row, etag, err := b.attempts.Load(ctx, key)
 	if err != nil {
-		return turned{}, b.storeFailure(err)
+		return turned{}, storeFailure(err)
 	}
 	if status := statusOf(&row, h); status != StatusPending {
 		return turned{answer: &Progress{Status: status, Interval: row.Interval}}, nil
@@ -95,7 +95,7 @@ func (b *Broker) turn(ctx context.Context, h *handle) (turned, error) {
 	_, err = b.attempts.Save(ctx, key, row, etag)
 	lost := errors.Is(err, ErrConflict)
 	if err != nil && !lost {
-		return turned{}, b.storeFailure(err)
+		return turned{}, storeFailure(err)
 	}
 	if tooEarly || lost {
 		return turned{answer: &Progress{Status: StatusSlowDown, Interval: row.Interval}}, nil
