@@ -28,8 +28,8 @@ const (
 	maxSiteName  = 63
 )
 
-// ParseBotResource reads the resource id of a bot.
-func ParseBotResource(text string) (BotResource, error) {
+// parseBotResource reads the resource id of a bot.
+func parseBotResource(text string) (BotResource, error) {
 	parts := strings.Split(strings.TrimPrefix(text, "/"), "/")
 	shape := errors.New("is not the resource id of a bot; write /subscriptions/<id>/resourceGroups/<group>/providers/Microsoft.BotService/botServices/<name>")
 	if !strings.HasPrefix(text, "/") || len(parts) != botIDParts {

@@ -78,8 +78,8 @@ type Settings struct {
 	// means the pinned copy on the public CDN.
 	WebChatURL string
 
-	// Misspelt are the names that are probably meant to be settings and are none.
-	Misspelt []Problem
+	// misspelt are the names that are probably meant to be settings and are none.
+	misspelt []Problem
 }
 
 // Assistant is one bot and its settings.
@@ -125,12 +125,10 @@ type Store struct {
 // as in os.Environ. Names are compared ignoring case, as in Azure's portal; an
 // empty value counts as none. The error is an [*InvalidError].
 func Load(environ []string) (Settings, error) {
-	s, _, err := load(environ)
-	return s, err
+	return load(newReader(environ))
 }
 
-func load(environ []string) (Settings, *reader, error) {
-	r := newReader(environ)
+func load(r *reader) (Settings, error) {
 	var s Settings
 	s.Development = strings.EqualFold(r.text("AZURE_FUNCTIONS_ENVIRONMENT", ""), "Development")
 	r.development = s.Development
@@ -140,8 +138,8 @@ func load(environ []string) (Settings, *reader, error) {
 	s.SecretMaxAge = parsed(r, "SecretMaxAge", "5m", parseAge)
 	s.VisitorKeySecretName = parsed(r, "VisitorKeySecretName", "", parseSecretName)
 	s.SkippedActivityTypes = parsed(r, "SkippedActivityTypes", "typing,trace", parseList)
-	s.TokenRateLimit = parsed(r, "TokenRateLimit", "60/m", ParseRate)
-	s.AssistantRateLimit = parsed(r, "AssistantRateLimit", "6000/m", ParseRate)
+	s.TokenRateLimit = parsed(r, "TokenRateLimit", "60/m", parseRate)
+	s.AssistantRateLimit = parsed(r, "AssistantRateLimit", "6000/m", parseRate)
 	s.FrontDoorID = parsed(r, "ClientAddressSource", "x-forwarded-for", parseAddressSource)
 	s.WebChatURL = parsed(r, "WebChatUrl", "", parseWebChatURL)
 	s.SealingKeySecretName, s.SealingKey = loadSealing(r)
@@ -153,12 +151,12 @@ func load(environ []string) (Settings, *reader, error) {
 	s.Assistants = loadAssistants(r)
 	s.KeyVaultURI = loadVault(r, s)
 	checkOrder(r, s)
-	s.Misspelt = r.misspelt()
+	s.misspelt = r.misspelt()
 	if len(r.problems) > 0 { // a setting can be missing because it is misspelt
-		r.problems = append(r.problems, s.Misspelt...)
-		return Settings{}, r, r.invalid()
+		r.problems = append(r.problems, s.misspelt...)
+		return Settings{}, r.invalid()
 	}
-	return s, r, nil
+	return s, nil
 }
 
 // loadVault asks for the vault wherever a secret is to be read from it.
