@@ -22,10 +22,9 @@ func newRotator(config settings.Settings, vault *secrets.Vault, credential azcor
 			continue
 		}
 		connected, err := rotation.Connect(rotation.Target{
-			AssistantID:   assistant.ID,
-			VaultURI:      config.KeyVaultURI,
-			SecretName:    assistant.DirectLineSecretName,
-			BotResourceID: assistant.Bot.ID(),
+			AssistantID: assistant.ID,
+			VaultURI:    config.KeyVaultURI,
+			SecretName:  assistant.DirectLineSecretName,
 			Site: botservice.Site{
 				SubscriptionID: assistant.Bot.SubscriptionID,
 				ResourceGroup:  assistant.Bot.ResourceGroup,

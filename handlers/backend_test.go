@@ -28,7 +28,7 @@ func TestEveryMethodIsForwarded(t *testing.T) {
 			t.Errorf("%s: the back end got %s %s %q %v", method, got.Method, got.RequestURI, w.bank.bodies[i], got.Header)
 		}
 	}
-	for _, method := range []string{http.MethodTrace, "PROPFIND"} {
+	for _, method := range []string{http.MethodTrace, "PROPFIND", "get"} {
 		response, _ := w.forward(t, token, method, "/accounts", "")
 		if response.StatusCode != 405 || response.Header.Get("Allow") != "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" {
 			t.Errorf("%s: %d, Allow %q", method, response.StatusCode, response.Header.Get("Allow"))

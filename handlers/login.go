@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"log/slog"
-	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -216,8 +215,7 @@ func lifeOf(life time.Duration) int {
 	return max(1, int(life/time.Second))
 }
 
-// pauseOf is a pause in whole seconds, rounded up: who keeps to it does not come
-// too early.
+// pauseOf is a pause in whole seconds, of which there is at least one.
 func pauseOf(pause time.Duration) int {
-	return max(1, int(math.Ceil(pause.Seconds())))
+	return max(1, secondsOf(pause))
 }

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"chatgate/internal/invocation"
-	"chatgate/internal/problem"
 )
 
 // envelopeTimeout bounds the reading of a batch, which comes from the same
@@ -16,8 +15,13 @@ func decodeMessages(x *exchange, binding string) ([]invocation.Message, error) {
 	x.readWithin(envelopeTimeout)
 	received, err := invocation.DecodeMessages(x.request.Body, binding)
 	if err != nil {
-		return nil, problem.New(problem.BadRequest, "This is not an invocation of "+x.event.function+" by the host.").Because(err)
+		return nil, noInvocation(x, err)
 	}
 	x.bodyRead()
 	return received, nil
+}
+
+// noInvocation refuses what does not read as the host writes.
+func noInvocation(x *exchange, cause error) error {
+	return badRequest("This is not an invocation of " + x.event.function + " by the host.").Because(cause)
 }

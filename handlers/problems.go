@@ -101,12 +101,18 @@ func challenge(code problem.Code) string {
 	return `Bearer error="invalid_token"`
 }
 
-// retryAfter is a delay in whole seconds, rounded up.
+// secondsOf is a wait in whole seconds, rounded up: who keeps to it does not come
+// too early.
+func secondsOf(wait time.Duration) int {
+	return int(math.Ceil(wait.Seconds()))
+}
+
+// retryAfter is what the header of that name says of a delay.
 func retryAfter(delay time.Duration) string {
 	if delay <= 0 {
 		delay = defaultRetry
 	}
-	return strconv.Itoa(int(math.Ceil(delay.Seconds())))
+	return strconv.Itoa(secondsOf(delay))
 }
 
 func badRequest(message string) *problem.Error {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"chatgate/internal/invocation"
-	"chatgate/internal/problem"
 	"chatgate/internal/retention"
 )
 
@@ -43,7 +42,7 @@ func (s *server) purgeExpired(x *exchange) error {
 	x.readWithin(timerTimeout)
 	timer, err := invocation.DecodeTimer(x.request.Body, "timer")
 	if err != nil {
-		return problem.New(problem.BadRequest, "This is not an invocation of "+x.event.function+" by the host.").Because(err)
+		return noInvocation(x, err)
 	}
 	x.bodyRead()
 	ctx, cancel := context.WithTimeout(x.request.Context(), purgeTimeout)

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
+	"chatgate/internal/outbound"
 	"chatgate/internal/redacted"
 )
 
@@ -174,16 +174,8 @@ func (p progress) checkTokens() error {
 		return fmt.Errorf("the token has %d bytes; at most %d", len(token), maxToken)
 	case len(refresh) > maxRefresh:
 		return fmt.Errorf("the refresh token has %d bytes; at most %d", len(refresh), maxRefresh)
-	case !canBeSent(token):
-		return errors.New("the token holds characters that cannot stand behind Bearer; letters, digits and -._~+/= can (RFC 6750 section 2.1)")
+	case !outbound.IsBearerToken(token):
+		return errors.New("the token holds characters that cannot stand behind Bearer; letters, digits and -._~+/ can, and = at its end (RFC 6750 section 2.1)")
 	}
 	return nil
-}
-
-func canBeSent(token string) bool {
-	const also = "-._~+/="
-	return strings.IndexFunc(token, func(c rune) bool {
-		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-		return !letter && !strings.ContainsRune(also, c)
-	}) < 0
 }

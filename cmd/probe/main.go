@@ -28,11 +28,7 @@ const (
 )
 
 func main() {
-	target := probe.Target{Client: &http.Client{
-		Transport: outbound.NewTransport(),
-		// A redirect is an answer to judge, not one to follow.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	target := probe.Target{Client: &http.Client{Transport: outbound.NewTransport()}}
 	flag.StringVar(&target.URL, "url", "", "address of the app, https://<app>.azurewebsites.net")
 	flag.StringVar(&target.Origin, "origin", "", "an origin that the assistant allows")
 	flag.StringVar(&target.Assistant, "assistant", "", "the assistant's id; may be left out where there is one")

@@ -78,10 +78,9 @@ func run(ctx context.Context, environ []string, assistant string, dryRun bool, c
 func newRotator(config settings.Rotation, credential azcore.TokenCredential, stdout io.Writer) (*rotation.Rotator, error) {
 	bot := config.Assistant.Bot
 	assistant, err := rotation.Connect(rotation.Target{
-		AssistantID:   config.Assistant.ID,
-		VaultURI:      config.KeyVaultURI,
-		SecretName:    config.Assistant.DirectLineSecretName,
-		BotResourceID: bot.ID(),
+		AssistantID: config.Assistant.ID,
+		VaultURI:    config.KeyVaultURI,
+		SecretName:  config.Assistant.DirectLineSecretName,
 		Site: botservice.Site{
 			SubscriptionID: bot.SubscriptionID, ResourceGroup: bot.ResourceGroup, Bot: bot.Name, Name: config.Assistant.DirectLineSiteName,
 		},

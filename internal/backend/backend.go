@@ -13,7 +13,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +54,7 @@ func New(base string) (*Backend, error) {
 
 // Request is a call as the bot sent it.
 type Request struct {
+	// Method is one of [Methods].
 	Method string
 	// Path is what follows the base address, percent-encoded as it was sent,
 	// without a slash before it.
@@ -73,9 +73,8 @@ type Answer struct {
 }
 
 // Forward sends a call with token. It is called inside [secretly.Do]. The error
-// is a [problem.Error]: path_not_allowed, method_not_allowed, bad_request,
-// login_again where the back end refuses the token, backend_unavailable or
-// backend_unsafe.
+// is a [problem.Error]: path_not_allowed, bad_request, login_again where the back
+// end refuses the token, backend_unavailable or backend_unsafe.
 func (b *Backend) Forward(ctx context.Context, request Request, token secretly.Bytes) (Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -97,9 +96,6 @@ func (b *Backend) Forward(ctx context.Context, request Request, token secretly.B
 }
 
 func (b *Backend) outgoing(ctx context.Context, request Request) (*http.Request, error) {
-	if !slices.Contains(Methods(), request.Method) {
-		return nil, problem.New(problem.MethodNotAllowed, "The back end is called with "+strings.Join(Methods(), ", ")+" only.")
-	}
 	if len(request.Query) > maxQuery || !isPrintable(request.Query) {
 		return nil, problem.New(problem.BadRequest, "The query is too long, or holds characters that must be percent-encoded.")
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
+	"slices"
 
 	"chatgate/internal/secretly"
 )
@@ -15,12 +16,28 @@ const (
 	// shortest is the fewest characters of base64 or hexadecimal digits that are
 	// searched for: fewer are found by chance.
 	shortest = 16
-	// most is how many of the first characters of a long token are not searched
-	// for, and left how many are then searched for at least. What stands before a
-	// token can make an escape of its beginning (a percent sign before "ab"), which
-	// is lost as soon as escapes within it are undone.
-	most, left = 16, 32
+	// maxSkipped is how many of the first characters of a long token are not
+	// searched for, and minSearched how many are then searched for at least. What
+	// stands before a token can make an escape of its beginning (a percent sign
+	// before "ab"), which is lost as soon as escapes within it are undone.
+	maxSkipped, minSearched = 16, 32
 )
+
+// holds tells whether the token is in an answer, as it is or in one of the
+// encodings in which systems echo what they were sent.
+func (a Answer) holds(token secretly.Bytes) bool {
+	search := newEcho(token)
+	defer search.clear()
+	if search.isIn(a.Body) {
+		return true
+	}
+	for _, values := range a.Header {
+		if slices.ContainsFunc(values, func(value string) bool { return search.isIn([]byte(value)) }) {
+			return true
+		}
+	}
+	return false
+}
 
 // An echo is the search for one token in what a back end answers. It reads each
 // text a fixed number of times, whatever is in it, and allocates one copy: inside
@@ -40,7 +57,7 @@ func newEcho(token secretly.Bytes) *echo {
 	if len(plain) == 0 {
 		plain = token
 	}
-	plain = plain[min(most, max(0, len(plain)-left)):]
+	plain = plain[min(maxSkipped, max(0, len(plain)-minSearched)):]
 	forms := append([][]byte{bytes.Clone(plain)}, base64Forms(token)...)
 	if digits := hex.AppendEncode(nil, plain); len(digits) >= shortest {
 		forms = append(forms, digits, bytes.ToUpper(digits))

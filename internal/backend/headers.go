@@ -5,8 +5,6 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
-
-	"chatgate/internal/secretly"
 )
 
 // forwarded returns the headers that go to the back end: those that say what the
@@ -108,20 +106,4 @@ func told(header http.Header) http.Header {
 		}
 	}
 	return out
-}
-
-// holds tells whether the token is in an answer, as it is or in one of the
-// encodings in which systems echo what they were sent.
-func (a Answer) holds(token secretly.Bytes) bool {
-	search := newEcho(token)
-	defer search.clear()
-	if search.isIn(a.Body) {
-		return true
-	}
-	for _, values := range a.Header {
-		if slices.ContainsFunc(values, func(value string) bool { return search.isIn([]byte(value)) }) {
-			return true
-		}
-	}
-	return false
 }

@@ -41,6 +41,11 @@ type Site struct {
 	Name           string
 }
 
+// BotID is the resource id of the site's bot.
+func (s Site) BotID() string {
+	return "/subscriptions/" + s.SubscriptionID + "/resourceGroups/" + s.ResourceGroup + "/providers/Microsoft.BotService/botServices/" + s.Bot
+}
+
 // ClientOptions are the options of [NewClient]. The zero value, or nil, means
 // the defaults.
 type ClientOptions struct {

@@ -74,9 +74,13 @@ func (c credential) GetToken(context.Context, policy.TokenRequestOptions) (azcor
 	return azcore.AccessToken{Token: token.Reveal(), ExpiresOn: expires}, err
 }
 
+func siteOfTheBot() botservice.Site {
+	return botservice.Site{SubscriptionID: standin.SubscriptionID, ResourceGroup: standin.ResourceGroup, Bot: standin.Bot, Name: standin.SiteName}
+}
+
 func (w *world) client(t *testing.T, change func(*botservice.Site, *credential)) *botservice.Client {
 	t.Helper()
-	site := botservice.Site{SubscriptionID: standin.SubscriptionID, ResourceGroup: standin.ResourceGroup, Bot: standin.Bot, Name: standin.SiteName}
+	site := siteOfTheBot()
 	cred := credential{w.tenant, standin.Audience}
 	if change != nil {
 		change(&site, &cred)
@@ -269,6 +273,12 @@ func TestASiteMustBeNamedInFull(t *testing.T) {
 	}
 	if _, err := botservice.NewClient(full, credential{}, nil); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestASiteTellsItsBot(t *testing.T) {
+	if got := siteOfTheBot().BotID(); got != standin.ResourceID {
+		t.Errorf("BotID = %q", got)
 	}
 }
 

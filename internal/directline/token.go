@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"chatgate/internal/outbound"
 	"chatgate/internal/redacted"
 )
 
@@ -106,20 +106,10 @@ func decodeToken(content []byte) (Token, error) {
 	}, nil
 }
 
-// WellFormed reports whether token can be a bearer token: the b64token of
-// RFC 6750 section 2.1, of at most [MaxToken] bytes.
+// WellFormed reports whether token can be a bearer token, of at most [MaxToken]
+// bytes.
 func WellFormed(token string) bool {
-	if len(token) > MaxToken {
-		return false
-	}
-	characters := strings.TrimRight(token, "=")
-	for _, c := range []byte(characters) {
-		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-		if !letter && (c < '0' || c > '9') && !strings.ContainsRune("-._~+/", rune(c)) {
-			return false
-		}
-	}
-	return characters != ""
+	return len(token) <= MaxToken && outbound.IsBearerToken(token)
 }
 
 // isID reports whether id can stand in an answer and in a table.

@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	// defaultTimeout bounds a whole call, Key Vault's part included. The
+	// callTimeout bounds a whole call, Key Vault's part included. The
 	// contract gives 10 s; the rest is for the answer's way out.
-	defaultTimeout = 9500 * time.Millisecond
+	callTimeout = 9500 * time.Millisecond
 
 	// visitorTimeout bounds what visitor tokens may cost a call: a token is
 	// issued without one rather than late.
@@ -126,7 +126,7 @@ func (i *Issuer) Issue(ctx context.Context, assistantID string, visitorToken red
 	if err != nil {
 		return Grant{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, defaultTimeout)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	// The visitor's key and the assistant's secret may both have to be fetched.
 	identified := make(chan identity, 1)
@@ -219,7 +219,7 @@ func (i *Issuer) Refresh(ctx context.Context, assistantID string, token redacted
 	if err != nil {
 		return Grant{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, defaultTimeout)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	refreshed, err := assistant.Client.RefreshToken(ctx, token)
 	if err != nil {

@@ -16,11 +16,10 @@ func batch(count, size int) []invocation.Message {
 	for i := range messages {
 		text := strings.Repeat("Grüße! ", size/8)
 		messages[i] = invocation.Message{
-			Body:          fmt.Appendf(nil, `{"type":"message","id":"%08d","text":%q}`, i, text),
-			ID:            fmt.Sprintf("5b0e8b3c-9a2e-4a55-8f5e-%012d", i),
-			EnqueuedAt:    time.Date(2026, 3, 1, 10, 0, 0, 123e6, time.UTC),
-			Assistant:     "bankx",
-			DeliveryCount: 1,
+			Body:       fmt.Appendf(nil, `{"type":"message","id":"%08d","text":%q}`, i, text),
+			ID:         fmt.Sprintf("5b0e8b3c-9a2e-4a55-8f5e-%012d", i),
+			EnqueuedAt: time.Date(2026, 3, 1, 10, 0, 0, 123e6, time.UTC),
+			Assistant:  "bankx",
 		}
 	}
 	return messages

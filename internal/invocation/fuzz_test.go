@@ -44,11 +44,10 @@ func anyMessage() *rapid.Generator[invocation.Message] {
 	seconds := rapid.Int64Range(1, 4e9)
 	return rapid.Custom(func(t *rapid.T) invocation.Message {
 		return invocation.Message{
-			Body:          bodies.Draw(t, "body"),
-			ID:            rapid.StringN(-1, -1, 128).Draw(t, "id"),
-			EnqueuedAt:    time.Unix(seconds.Draw(t, "seconds"), 1e6*rapid.Int64Range(0, 999).Draw(t, "ms")).UTC(),
-			Assistant:     rapid.StringN(-1, -1, 128).Draw(t, "assistant"),
-			DeliveryCount: rapid.IntRange(0, 1<<31-1).Draw(t, "count"),
+			Body:       bodies.Draw(t, "body"),
+			ID:         rapid.StringN(-1, -1, 128).Draw(t, "id"),
+			EnqueuedAt: time.Unix(seconds.Draw(t, "seconds"), 1e6*rapid.Int64Range(0, 999).Draw(t, "ms")).UTC(),
+			Assistant:  rapid.StringN(-1, -1, 128).Draw(t, "assistant"),
 		}
 	})
 }

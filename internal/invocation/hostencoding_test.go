@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -117,7 +116,7 @@ func (w writer) envelope(messages []invocation.Message) string {
 		utc = append(utc, w.time(message.EnqueuedAt, "2006-01-02T15:04:05.9999999"))
 		zoned = append(zoned, w.time(message.EnqueuedAt, "2006-01-02T15:04:05.9999999-07:00"))
 		properties = append(properties, w.properties(message.Assistant))
-		deliveries = append(deliveries, strconv.Itoa(message.DeliveryCount))
+		deliveries = append(deliveries, "1")
 	}
 	return w.object(
 		pair{"Data", w.object(pair{"activities", w.array(bodies)})},

@@ -8,7 +8,10 @@ import (
 )
 
 func TestTooManyMessages(t *testing.T) {
-	column := column[int]{values: make([]int, MaxMessages-2), read: readCount}
+	column := column[struct{}]{
+		values: make([]struct{}, MaxMessages-2),
+		read:   func(s *scanner) (struct{}, error) { return struct{}{}, s.skip() },
+	}
 	if err := column.fill(newScanner("", strings.NewReader("[1,2]"))); err != nil {
 		t.Errorf("as many messages as are allowed: %v", err)
 	}

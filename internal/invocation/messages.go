@@ -47,9 +47,6 @@ type Message struct {
 	// A value that is no string becomes "?", which names no assistant: what
 	// cannot be read must not pass for absent.
 	Assistant string
-	// DeliveryCount is how often the broker has delivered the message, this
-	// time included; 0 where the host gave no count.
-	DeliveryCount int
 }
 
 // DecodeMessages reads the envelope of a Service Bus trigger that function.json

@@ -35,13 +35,12 @@ const hostExample = `{"Data":{"activities":"[\"eyJ0eXBlIjoibWVzc2FnZSJ9\",\"cGxh
 func TestTheHostsExample(t *testing.T) {
 	want := []invocation.Message{
 		{
-			Body:          []byte(`{"type":"message"}`),
-			ID:            "m-1",
-			EnqueuedAt:    time.Date(2026, 3, 1, 10, 0, 0, 123e6, time.UTC),
-			Assistant:     "bankx",
-			DeliveryCount: 1,
+			Body:       []byte(`{"type":"message"}`),
+			ID:         "m-1",
+			EnqueuedAt: time.Date(2026, 3, 1, 10, 0, 0, 123e6, time.UTC),
+			Assistant:  "bankx",
 		},
-		{Body: []byte("plain"), ID: "m-2", DeliveryCount: 3},
+		{Body: []byte("plain"), ID: "m-2"},
 	}
 	if diff := cmp.Diff(want, decode(t, hostExample)); diff != "" {
 		t.Errorf("decoded otherwise than the host meant (-want +got):\n%s", diff)
@@ -92,7 +91,7 @@ func TestShapeOfTheEnvelope(t *testing.T) {
 		"unknown members":                     `{"A":[{"B":"\u0041\\"}, -0.5E+10, 0],"C":{},` + data + `,"Metadata":{"X":{"Data":1},"MessageIdArray":"[\"m\"]","Y":true},"Z":[]}`,
 		"unknown members of Data":             `{"Data":{"other":"[]","activities":"[\"YQ==\"]","more":{"activities":0}},"Metadata":{"MessageIdArray":"[\"m\"]"}}`,
 		"escaped names":                       `{"\u0044ata":{"activ\u0069ties":"[\"YQ==\"]"},"Metadata":{"Message\u0049dArray":"[\"m\"]"}}`,
-		"the last of equal Metadata counts":   `{` + data + `,"Metadata":{"DeliveryCountArray":"[7]","MessageIdArray":"[\"n\"]"},"Metadata":{"MessageIdArray":"[\"m\"]"}}`,
+		"the last of equal Metadata counts":   `{` + data + `,"Metadata":{"MessageIdArray":"[\"n\"]"},"Metadata":{"MessageIdArray":"[\"m\"]"}}`,
 		"the last of equal arrays counts":     `{` + data + `,"Metadata":{"MessageIdArray":"[\"n\"]","MessageIdArray":"[\"m\"]"}}`,
 		"a name longer than any that matters": `{"` + strings.Repeat("Data", 200) + `":0,` + data + `,"Metadata":{"MessageIdArray":["m"]}}`,
 	} {
@@ -114,8 +113,8 @@ func TestMetadataOnlyAdds(t *testing.T) {
 		change(&message)
 		return message
 	}
-	counted := with(func(m *invocation.Message) { m.DeliveryCount = 7 })
-	const count = `,"DeliveryCountArray":"[7]"`
+	dated := with(func(m *invocation.Message) { m.EnqueuedAt = at })
+	const date = `,"EnqueuedTimeUtcArray":"[\"2026-03-01T10:00:00\"]"`
 	for name, test := range map[string]struct {
 		metadata string
 		want     invocation.Message
@@ -124,18 +123,18 @@ func TestMetadataOnlyAdds(t *testing.T) {
 		"null":                           {`,"Metadata":null`, plain},
 		"no object":                      {`,"Metadata":["MessageIdArray"]`, plain},
 		"empty":                          {`,"Metadata":{}`, plain},
-		"arrays that are null":           {`,"Metadata":{"MessageIdArray":null,"EnqueuedTimeArray":null` + count + `}`, counted},
-		"strings that hold null":         {`,"Metadata":{"MessageIdArray":"null","ApplicationPropertiesArray":"null"` + count + `}`, counted},
-		"empty strings":                  {`,"Metadata":{"MessageIdArray":"","EnqueuedTimeUtcArray":""` + count + `}`, counted},
-		"empty arrays":                   {`,"Metadata":{"MessageIdArray":"[]","ApplicationPropertiesArray":[]` + count + `}`, counted},
-		"nulls":                          {`,"Metadata":{"MessageIdArray":"[null]","ApplicationPropertiesArray":"[null]","EnqueuedTimeArray":"[null]","EnqueuedTimeUtcArray":"[null]","DeliveryCountArray":"[null]"}`, plain},
-		"other types":                    {`,"Metadata":{"MessageIdArray":"[{\"a\":[]}]","ApplicationPropertiesArray":"[[\"assistant\"]]","EnqueuedTimeArray":"[1]","EnqueuedTimeUtcArray":"[true]","DeliveryCountArray":"[\"7\"]"}`, plain},
-		"not JSON":                       {`,"Metadata":{"MessageIdArray":"[\"m\"","ApplicationPropertiesArray":"[{\"assistant\":\"bankx\"}]]","EnqueuedTimeUtcArray":"\\x"` + count + `}`, counted},
-		"nested too deep":                {`,"Metadata":{"MessageIdArray":"[\"m\",` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `]"` + count + `}`, counted},
-		"longer than the batch":          {`,"Metadata":{"DeliveryCountArray":"[7,8,9]"}`, counted},
-		"real arrays":                    {`,"Metadata":{"MessageIdArray":["m"],"DeliveryCountArray":[7]}`, with(func(m *invocation.Message) { m.ID, m.DeliveryCount = "m", 7 })},
+		"arrays that are null":           {`,"Metadata":{"MessageIdArray":null,"EnqueuedTimeArray":null` + date + `}`, dated},
+		"strings that hold null":         {`,"Metadata":{"MessageIdArray":"null","ApplicationPropertiesArray":"null"` + date + `}`, dated},
+		"empty strings":                  {`,"Metadata":{"MessageIdArray":"","EnqueuedTimeArray":""` + date + `}`, dated},
+		"empty arrays":                   {`,"Metadata":{"MessageIdArray":"[]","ApplicationPropertiesArray":[]` + date + `}`, dated},
+		"nulls":                          {`,"Metadata":{"MessageIdArray":"[null]","ApplicationPropertiesArray":"[null]","EnqueuedTimeArray":"[null]","EnqueuedTimeUtcArray":"[null]"}`, plain},
+		"other types":                    {`,"Metadata":{"MessageIdArray":"[{\"a\":[]}]","ApplicationPropertiesArray":"[[\"assistant\"]]","EnqueuedTimeArray":"[1]","EnqueuedTimeUtcArray":"[true]"}`, plain},
+		"not JSON":                       {`,"Metadata":{"MessageIdArray":"[\"m\"","ApplicationPropertiesArray":"[{\"assistant\":\"bankx\"}]]","EnqueuedTimeArray":"\\x"` + date + `}`, dated},
+		"nested too deep":                {`,"Metadata":{"MessageIdArray":"[\"m\",` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `]"` + date + `}`, dated},
+		"longer than the batch":          {`,"Metadata":{"MessageIdArray":"[\"m\",\"n\",\"o\"]"}`, with(func(m *invocation.Message) { m.ID = "m" })},
+		"real arrays":                    {`,"Metadata":{"MessageIdArray":["m"],"EnqueuedTimeUtcArray":["2026-03-01T10:00:00"]}`, with(func(m *invocation.Message) { m.ID, m.EnqueuedAt = "m", at })},
 		"an id as long as Service Bus's": {`,"Metadata":{"MessageIdArray":"[\"` + strings.Repeat("ü", 128) + `\"]"}`, with(func(m *invocation.Message) { m.ID = strings.Repeat("ü", 128) })},
-		"an id beyond the limit":         {`,"Metadata":{"MessageIdArray":"[\"` + strings.Repeat("m", 1025) + `\"]"` + count + `}`, counted},
+		"an id beyond the limit":         {`,"Metadata":{"MessageIdArray":"[\"` + strings.Repeat("m", 1025) + `\"]"` + date + `}`, dated},
 		"an id that is not UTF-8":        {",\"Metadata\":{\"MessageIdArray\":\"[\\\"m\xff\\\"]\"}", with(func(m *invocation.Message) { m.ID = "m\uFFFD" })},
 		"times without a zone are UTC":   {`,"Metadata":{"EnqueuedTimeUtcArray":"[\"2026-03-01T10:00:00\"]"}`, with(func(m *invocation.Message) { m.EnqueuedAt = at })},
 		"times with a zone":              {`,"Metadata":{"EnqueuedTimeArray":"[\"2026-03-01T12:00:00\u002B02:00\"]"}`, with(func(m *invocation.Message) { m.EnqueuedAt = at })},
@@ -144,10 +143,6 @@ func TestMetadataOnlyAdds(t *testing.T) {
 		"year 1 in another zone":         {`,"Metadata":{"EnqueuedTimeArray":"[\"0001-01-01T00:00:00-01:00\"]"}`, plain},
 		"the Utc one of two times":       {`,"Metadata":{"EnqueuedTimeUtcArray":"[\"2026-03-01T10:00:00\"]","EnqueuedTimeArray":"[\"2026-03-01T10:00:07Z\"]"}`, with(func(m *invocation.Message) { m.EnqueuedAt = at })},
 		"a time of many digits":          {`,"Metadata":{"EnqueuedTimeUtcArray":"[\"2026-03-01T10:00:00.` + strings.Repeat("0", 64) + `\"]"}`, plain},
-		"counts that are none":           {`,"Metadata":{"DeliveryCountArray":"[1.5]"}`, plain},
-		"a negative count":               {`,"Metadata":{"DeliveryCountArray":"[-7]"}`, plain},
-		"a count beyond 31 bits":         {`,"Metadata":{"DeliveryCountArray":"[2147483648]"}`, plain},
-		"a count beyond an int":          {`,"Metadata":{"DeliveryCountArray":"[` + strings.Repeat("9", 100) + `]"}`, plain},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := decode(t, `{"Data":{"activities":"[\"YQ==\"]"}`+test.metadata+`}`)
@@ -162,7 +157,7 @@ func TestMetadataOnlyAdds(t *testing.T) {
 }
 
 func TestMetadataShorterThanTheBatch(t *testing.T) {
-	got := decode(t, `{"Data":{"activities":"[\"YQ==\",\"Yg==\"]"},"Metadata":{"MessageIdArray":"[\"m\"]","DeliveryCountArray":"[]"}}`)
+	got := decode(t, `{"Data":{"activities":"[\"YQ==\",\"Yg==\"]"},"Metadata":{"MessageIdArray":"[\"m\"]","EnqueuedTimeUtcArray":"[]"}}`)
 	want := []invocation.Message{{Body: []byte("a"), ID: "m"}, {Body: []byte("b")}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

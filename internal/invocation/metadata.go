@@ -3,7 +3,6 @@ package invocation
 import (
 	"bytes"
 	"cmp"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -15,7 +14,6 @@ const maxText = 1 << 10
 type metadata struct {
 	ids, assistants column[string]
 	utc, zoned      column[time.Time]
-	deliveries      column[int]
 }
 
 func newMetadata() metadata {
@@ -24,7 +22,6 @@ func newMetadata() metadata {
 		assistants: column[string]{read: new(properties).read},
 		utc:        column[time.Time]{read: readTime},
 		zoned:      column[time.Time]{read: readTime},
-		deliveries: column[int]{read: readCount},
 	}
 }
 
@@ -39,14 +36,12 @@ func (m *metadata) column(name []byte) filler {
 		return &m.utc
 	case "EnqueuedTimeArray":
 		return &m.zoned
-	case "DeliveryCountArray":
-		return &m.deliveries
 	}
 	return nil
 }
 
 func (m *metadata) clear() {
-	for _, column := range []filler{&m.ids, &m.assistants, &m.utc, &m.zoned, &m.deliveries} {
+	for _, column := range []filler{&m.ids, &m.assistants, &m.utc, &m.zoned} {
 		column.clear()
 	}
 }
@@ -54,10 +49,9 @@ func (m *metadata) clear() {
 // message returns message i without its body.
 func (m *metadata) message(i int) Message {
 	return Message{
-		ID:            m.ids.at(i),
-		EnqueuedAt:    cmp.Or(m.utc.at(i), m.zoned.at(i)),
-		Assistant:     m.assistants.at(i),
-		DeliveryCount: m.deliveries.at(i),
+		ID:         m.ids.at(i),
+		EnqueuedAt: cmp.Or(m.utc.at(i), m.zoned.at(i)),
+		Assistant:  m.assistants.at(i),
 	}
 }
 
@@ -98,30 +92,6 @@ func parseTime(content []byte) time.Time {
 		return time.Time{}
 	}
 	return at
-}
-
-// readCount reads a delivery count. Fractions, negative numbers and what no int
-// holds count as none.
-func readCount(s *scanner) (int, error) {
-	c, err := s.peek("a value")
-	if err != nil {
-		return 0, err
-	}
-	if c < '0' || c > '9' {
-		return 0, s.skip()
-	}
-	var digits [20]byte
-	kept := copy(digits[:], s.ahead(len(digits)))
-	start := s.offset()
-	if err := s.number(); err != nil {
-		return 0, err
-	}
-	length := min(s.offset()-start, int64(kept))
-	count, err := strconv.ParseUint(string(digits[:length]), 10, 31)
-	if err != nil {
-		return 0, nil //nolint:nilerr // no count is no reason to fail a batch
-	}
-	return int(count), nil
 }
 
 // shortOrSkip reads a string, or skips another value and returns nothing.

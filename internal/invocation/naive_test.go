@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -70,11 +69,6 @@ func addMetadata(messages []invocation.Message, raw json.RawMessage) {
 	}
 	for i, element := range column("ApplicationPropertiesArray") {
 		messages[i].Assistant = naiveAssistant(element)
-	}
-	for i, element := range column("DeliveryCountArray") {
-		if count, err := strconv.ParseInt(string(element), 10, 32); err == nil {
-			messages[i].DeliveryCount = max(int(count), 0)
-		}
 	}
 }
 

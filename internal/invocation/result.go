@@ -14,15 +14,13 @@ import (
 // Result is what a function that has no HTTP trigger answers. The zero value
 // says that the invocation succeeded and has nothing to tell.
 //
-// The host takes outputs and logs from 2xx answers only; a function that fails
+// The host takes outputs from 2xx answers only; a function that fails
 // answers with another status, and needs no Result.
 type Result struct {
 	// Outputs holds what goes to the output bindings, by the name of the
 	// binding; each object becomes one message. A binding without objects is
 	// left out.
 	Outputs map[string][]Object
-	// Logs are lines that the host logs at level Information.
-	Logs []string
 	// ReturnValue is shown in the host's records of the invocation. nil: none.
 	ReturnValue any
 }
@@ -94,9 +92,8 @@ func (r Result) Write(w http.ResponseWriter) error {
 // the batch, are not copied once more.
 func (r Result) pieces() (net.Buffers, error) {
 	rest := struct {
-		Logs        []string `json:",omitempty"`
-		ReturnValue any      `json:",omitempty"`
-	}{r.Logs, r.ReturnValue}
+		ReturnValue any `json:",omitempty"`
+	}{r.ReturnValue}
 	encoded, err := encode(rest)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the result: %w", err)

@@ -35,8 +35,8 @@ func TestResultIsAlwaysAnObject(t *testing.T) {
 		"nothing (the host hangs on an empty body and on null)": {invocation.Result{}, `{}`},
 		"outputs without objects are absent":                    {invocation.Result{Outputs: outputs{"quarantine": {}, "other": nil}}, `{}`},
 		"a return value":                                        {invocation.Result{ReturnValue: map[string]int{"stored": 2}}, `{"ReturnValue":{"stored":2}}`},
+		"a return value as it is, not for HTML":                 {invocation.Result{ReturnValue: "<one> & two"}, `{"ReturnValue":"<one> & two"}`},
 		"a return value that is false":                          {invocation.Result{ReturnValue: false}, `{"ReturnValue":false}`},
-		"logs":                                                  {invocation.Result{Logs: []string{"<one> & two"}}, `{"Logs":["<one> & two"]}`},
 		"an output": {
 			invocation.Result{Outputs: outputs{"quarantine": objects(t, setAside{[]byte("a")})}},
 			`{"Outputs":{"quarantine":[{"body":"YQ=="}]}}`,
@@ -48,10 +48,9 @@ func TestResultIsAlwaysAnObject(t *testing.T) {
 					"empty":      {},
 					"another":    {invocation.Object{}},
 				},
-				Logs:        []string{"l"},
 				ReturnValue: "r",
 			},
-			`{"Logs":["l"],"ReturnValue":"r","Outputs":{"another":[{}],"quarantine":[{"body":"YQ=="},{"body":"Yg=="}]}}`,
+			`{"ReturnValue":"r","Outputs":{"another":[{}],"quarantine":[{"body":"YQ=="},{"body":"Yg=="}]}}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

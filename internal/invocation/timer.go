@@ -1,9 +1,6 @@
 package invocation
 
-import (
-	"io"
-	"time"
-)
+import "io"
 
 // MaxTimerBody is how many bytes the envelope of a timer trigger may have. The
 // host's own has a few hundred.
@@ -14,21 +11,15 @@ type Timer struct {
 	// PastDue says that the host was down at the time of this run, which is
 	// made up for.
 	PastDue bool
-	// Last is when the timer fired last; zero where it never did, or where the
-	// host does not remember (function.json: useMonitor false).
-	Last time.Time
-	// Next is the occurrence that the host was waiting for: of a run on
-	// schedule its own time. Zero where the host does not remember.
-	Next time.Time
 }
 
 // DecodeTimer reads the envelope of a timer trigger that function.json declares
 // as binding. Its value is an object, or a string that holds one, as from older
 // hosts.
 //
-// Only that value must be there. What is missing in it, null, or of another type
-// leaves its field of Timer at zero, and unknown members are skipped: a host that
-// writes more or less must not keep a function from running.
+// Only that value must be there. A flag that is missing in it, or of another
+// type, counts as false, and unknown members are skipped: a host that writes more
+// or less must not keep a function from running.
 //
 // The error is a *[TooLargeError] beyond [MaxTimerBody], a *[MalformedError]
 // where the body is not such an envelope, trailing data included, and otherwise
@@ -113,29 +104,12 @@ func (d *timerDecoder) data(name []byte) error {
 // info reads the host's TimerInfo.
 func (d *timerDecoder) info(s *scanner) error {
 	return s.object("an object, or a string that holds one", func(name []byte) (err error) {
-		switch string(name) {
-		case "IsPastDue":
-			d.timer.PastDue, err = readFlag(s)
-		case "ScheduleStatus":
-			err = objectOrSkip(s, func(name []byte) error { return d.status(s, name) })
-		default:
-			err = s.skip()
+		if string(name) != "IsPastDue" {
+			return s.skip()
 		}
+		d.timer.PastDue, err = readFlag(s)
 		return err
 	})
-}
-
-// status reads a member of the host's ScheduleStatus.
-func (d *timerDecoder) status(s *scanner, name []byte) (err error) {
-	switch string(name) {
-	case "Last":
-		d.timer.Last, err = readTime(s)
-	case "Next":
-		d.timer.Next, err = readTime(s)
-	default:
-		err = s.skip()
-	}
-	return err
 }
 
 // readFlag reads true; any other value is false.

@@ -166,23 +166,20 @@ func (f *File) page(ctx context.Context, bucket string, from, to []byte) (rows [
 
 // LastKey returns the last key of a bucket from key from up to before key to;
 // nothing where there is none.
-func (f *File) LastKey(ctx context.Context, bucket, from, to string) (last string, err error) {
-	err = f.View(ctx, func(tx *bbolt.Tx) error {
-		table := tx.Bucket([]byte(bucket))
-		if table == nil {
-			return nil
-		}
-		cursor := table.Cursor()
-		key, _ := cursor.Seek([]byte(to))
-		if key == nil {
-			key, _ = cursor.Last()
-		} else {
-			key, _ = cursor.Prev()
-		}
-		if string(key) >= from {
-			last = string(key)
-		}
-		return nil
-	})
-	return last, err
+func LastKey(tx *bbolt.Tx, bucket, from, to string) string {
+	table := tx.Bucket([]byte(bucket))
+	if table == nil {
+		return ""
+	}
+	cursor := table.Cursor()
+	key, _ := cursor.Seek([]byte(to))
+	if key == nil {
+		key, _ = cursor.Last()
+	} else {
+		key, _ = cursor.Prev()
+	}
+	if string(key) < from {
+		return ""
+	}
+	return string(key)
 }

@@ -149,14 +149,14 @@ func (b *Broker) change(ctx context.Context, key Key, apply func(*Row) bool) err
 	for range tries {
 		row, etag, err := b.attempts.Load(ctx, key)
 		if err != nil {
-			return b.storeFailure(err)
+			return storeFailure(err)
 		}
 		if !apply(&row) {
 			return nil
 		}
 		_, err = b.attempts.Save(ctx, key, row, etag)
 		if !errors.Is(err, ErrConflict) {
-			return b.storeFailure(err)
+			return storeFailure(err)
 		}
 	}
 	return errUnavailable(time.Second, errors.New("too many writers at one row"))
@@ -166,7 +166,7 @@ func (b *Broker) change(ctx context.Context, key Key, apply func(*Row) bool) err
 const storeRetry = 5 * time.Second
 
 // storeFailure is a failure of the table, which may pass.
-func (b *Broker) storeFailure(err error) error {
+func storeFailure(err error) error {
 	if err == nil {
 		return nil
 	}

@@ -15,8 +15,9 @@ import (
 
 // Poll asks how far a login is. code is what the user typed from a sign-in page,
 // where there is one. However often bots poll, the provider is asked no more
-// often than the interval allows. The error is a [problem.Error]: login_unknown,
-// login_unavailable, login_refused, login_again or secret_unavailable.
+// often than the interval allows. The error is a [problem.Error]: bad_request,
+// login_unknown, login_unavailable, login_refused, login_again or
+// secret_unavailable.
 func (b *Broker) Poll(ctx context.Context, binding Binding, login redacted.Text, code string) (Progress, error) {
 	h, err := b.openHandle(ctx, binding, login)
 	if err != nil {
@@ -26,9 +27,9 @@ func (b *Broker) Poll(ctx context.Context, binding Binding, login redacted.Text,
 	if len(code) > maxCode {
 		return Progress{}, badRequest("code is too long.")
 	}
-	row, err := b.turn(ctx, &h)
-	if err != nil || row.answer != nil {
-		return progressOf(row.answer), err
+	turn, err := b.turn(ctx, &h)
+	if err != nil || turn.answer != nil {
+		return progressOf(turn.answer), err
 	}
 	issued, outcome, err := b.ask(ctx, &h, code)
 	// A refused key may be one that was rotated a moment ago.
@@ -36,9 +37,9 @@ func (b *Broker) Poll(ctx context.Context, binding Binding, login redacted.Text,
 		return Progress{}, b.abandon(ctx, &h, err)
 	}
 	if err != nil {
-		return Progress{}, providerFailure(err, row.interval)
+		return Progress{}, providerFailure(err, turn.interval)
 	}
-	return b.conclude(ctx, &h, outcome.Decision, issued, row.interval)
+	return b.conclude(ctx, &h, outcome.Decision, issued, turn.interval)
 }
 
 func (b *Broker) openHandle(ctx context.Context, binding Binding, login redacted.Text) (handle, error) {
@@ -81,7 +82,7 @@ func (b *Broker) turn(ctx context.Context, h *handle) (turned, error) {
 	key := conversationKey(h.binding)
 	row, etag, err := b.attempts.Load(ctx, key)
 	if err != nil {
-		return turned{}, b.storeFailure(err)
+		return turned{}, storeFailure(err)
 	}
 	if status := statusOf(&row, h); status != StatusPending {
 		return turned{answer: &Progress{Status: status, Interval: row.Interval}}, nil
@@ -94,7 +95,7 @@ func (b *Broker) turn(ctx context.Context, h *handle) (turned, error) {
 	_, err = b.attempts.Save(ctx, key, row, etag)
 	lost := errors.Is(err, ErrConflict)
 	if err != nil && !lost {
-		return turned{}, b.storeFailure(err)
+		return turned{}, storeFailure(err)
 	}
 	if tooEarly || lost {
 		return turned{answer: &Progress{Status: StatusSlowDown, Interval: row.Interval}}, nil

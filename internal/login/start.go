@@ -86,7 +86,7 @@ func (b *Broker) begin(ctx context.Context, r reservation, begun Begun) (Started
 	row.State, row.ExpiresAt, row.Interval, row.NotBefore = StatePending, now.Add(life), interval, now.Add(interval)
 	if _, err := b.attempts.Save(ctx, conversationKey(r.request.Binding), row, r.etag); err != nil {
 		b.giveUp(ctx, r) // nobody holds the handle
-		return Started{}, b.storeFailure(err)
+		return Started{}, storeFailure(err)
 	}
 	started := Started{Login: login, BindingCode: r.request.BindingCode, SignInLink: begun.SignInLink, ExpiresIn: life, Interval: interval}
 	if begun.HidesCode {
@@ -137,7 +137,7 @@ func (b *Broker) reserve(ctx context.Context, request StartRequest) (reservation
 	key := conversationKey(request.Binding)
 	row, etag, err := b.attempts.Load(ctx, key)
 	if err != nil {
-		return reservation{}, b.storeFailure(err)
+		return reservation{}, storeFailure(err)
 	}
 	if err := row.mayStart(r.at); err != nil {
 		return reservation{}, err
@@ -149,7 +149,7 @@ func (b *Broker) reserve(ctx context.Context, request StartRequest) (reservation
 		return reservation{}, errPending(startLease)
 	}
 	if err != nil {
-		return reservation{}, b.storeFailure(err)
+		return reservation{}, storeFailure(err)
 	}
 	r.row, r.etag = row, etag
 	counted, err := b.countHint(ctx, r)

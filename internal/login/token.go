@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"chatgate/internal/outbound"
 	"chatgate/internal/problem"
 	"chatgate/internal/redacted"
 	"chatgate/internal/sealed"
@@ -22,7 +23,7 @@ type opener func(ctx context.Context, kind sealed.Kind, sealed redacted.Text) ([
 
 // sealGrant makes the token that the bot is given.
 func (b *Broker) sealGrant(ctx context.Context, g *grant, outcome Outcome) (Issued, error) {
-	if len(outcome.Token) == 0 || len(outcome.Token) > maxToken || len(outcome.Refresh) > maxRefresh || !isToken(outcome.Token) {
+	if len(outcome.Token) > maxToken || len(outcome.Refresh) > maxRefresh || !outbound.IsBearerToken(outcome.Token) {
 		return Issued{}, ErrRefused
 	}
 	life := between(outcome.ExpiresIn, time.Second, maxTokenLife, defaultLife)
@@ -37,20 +38,6 @@ func (b *Broker) sealGrant(ctx context.Context, g *grant, outcome Outcome) (Issu
 		return Issued{}, problem.From(err)
 	}
 	return Issued{Token: token, ExpiresIn: life}, nil
-}
-
-// isToken tells what can stand behind Bearer in a header (RFC 6750 section 2.1);
-// other characters could end the header and begin another.
-func isToken(token []byte) bool {
-	for _, c := range token {
-		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-		switch {
-		case letter, c == '-', c == '.', c == '_', c == '~', c == '+', c == '/', c == '=':
-		default:
-			return false
-		}
-	}
-	return true
 }
 
 // openGrant opens a token, by one of the ways of the sealer, for the conversation

@@ -112,7 +112,7 @@ func TestSignOut(t *testing.T) {
 // larger than what can be sealed, is refused.
 func TestTokensThatNoHeaderMayHoldAreRefused(t *testing.T) {
 	for name, token := range map[string]string{
-		"empty": "", "a line break": "a\r\nX: y", "a space": "a b", "not ASCII": "ä", "too large": strings.Repeat("a", 8<<10+1),
+		"empty": "", "a line break": "a\r\nX: y", "a space": "a b", "not ASCII": "ä", "padding in the middle": "a=b", "too large": strings.Repeat("a", 8<<10+1),
 	} {
 		w := newWorld(t)
 		started := w.start(rita())

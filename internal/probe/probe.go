@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -120,9 +119,8 @@ func newProber(target Target) (*prober, error) {
 	if target.URL != "" && !strings.Contains(target.URL, "://") {
 		return nil, errScheme
 	}
-	address, err := url.Parse(target.URL)
-	if err != nil || address.Host == "" || address.Scheme != "https" && address.Scheme != "http" ||
-		strings.Trim(address.Path, "/") != "" || address.RawQuery != "" || address.User != nil {
+	address, err := endpoint.ParseAnywhere(target.URL)
+	if err != nil || address.Path != "" {
 		return nil, errURL
 	}
 	if target.Origin == "" {
@@ -132,9 +130,10 @@ func newProber(target Target) (*prober, error) {
 	if target.Client != nil {
 		client = *target.Client
 	}
+	// A redirect is an answer to judge, not one to follow.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &prober{
-		base:      address.Scheme + "://" + address.Host,
+		base:      address.String(),
 		local:     endpoint.IsLoopback(address.Hostname()),
 		origin:    target.Origin,
 		assistant: target.Assistant,

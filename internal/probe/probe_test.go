@@ -446,6 +446,8 @@ func TestATargetThatCannotBeAskedIsAnError(t *testing.T) {
 		"a path":      {URL: "https://app.example/api", Origin: page},
 		"no scheme":   {URL: "app.example", Origin: page},
 		"credentials": {URL: "https://u:p@app.example", Origin: page},
+		"a query":     {URL: "https://app.example/?a=b", Origin: page},
+		"a fragment":  {URL: "https://app.example/#a", Origin: page},
 		"no origin":   {URL: "https://app.example"},
 	} {
 		if _, err := probe.Run(t.Context(), target, func(probe.Outcome) { t.Errorf("%s: it was asked", name) }); err == nil {

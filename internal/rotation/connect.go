@@ -15,9 +15,8 @@ type Target struct {
 	// VaultURI and SecretName say where the key is kept.
 	VaultURI   string
 	SecretName string
-	// BotResourceID and Site name the same bot.
-	BotResourceID string
-	Site          botservice.Site
+	// Site is that of the bot whose key it is.
+	Site botservice.Site
 	// DirectLineEndpoint is where a new key is tried.
 	DirectLineEndpoint string
 }
@@ -37,7 +36,7 @@ func Connect(target Target, cred azcore.TokenCredential) (Assistant, error) {
 	return Assistant{
 		ID:            target.AssistantID,
 		SecretName:    target.SecretName,
-		BotResourceID: target.BotResourceID,
+		BotResourceID: target.Site.BotID(),
 		SiteName:      target.Site.Name,
 		Keys:          keys,
 		DirectLine:    line,

@@ -19,8 +19,8 @@ import (
 
 // Bounds of one call.
 const (
-	// defaultTimeout ends a call whose context has no deadline.
-	defaultTimeout = 30 * time.Second
+	// timeout ends a call whose context does not end it earlier.
+	timeout = 30 * time.Second
 	// maxHead is how many bytes the head of an answer may have, with the interim
 	// answers before it.
 	maxHead = 64 << 10
@@ -67,7 +67,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
 		defer func() { _ = req.Body.Close() }()
 	}
-	ctx, cancel := context.WithTimeout(req.Context(), defaultTimeout)
+	ctx, cancel := context.WithTimeout(req.Context(), timeout)
 	defer cancel()
 	proxy, err := t.proxyOf(req)
 	if err != nil {

@@ -128,16 +128,16 @@ func isSecretName(name string) bool {
 	return true
 }
 
-// VaultError is an answer of Key Vault other than success. It repeats nothing of
+// vaultError is an answer of Key Vault other than success. It repeats nothing of
 // the answer's text.
-type VaultError struct {
+type vaultError struct {
 	StatusCode int
 	// Code is Key Vault's error code, the inner one where there is one; or "".
 	Code string
 }
 
 // Error names the status and the code.
-func (e *VaultError) Error() string {
+func (e *vaultError) Error() string {
 	return strings.TrimSpace(fmt.Sprintf("Key Vault answered %d %s", e.StatusCode, e.Code))
 }
 
@@ -146,7 +146,7 @@ func (e *VaultError) Error() string {
 func vaultCause(err error) error {
 	var answered *azcore.ResponseError
 	if errors.As(err, &answered) {
-		failure := &VaultError{StatusCode: answered.StatusCode, Code: vaultCode(answered)}
+		failure := &vaultError{StatusCode: answered.StatusCode, Code: vaultCode(answered)}
 		disabled := failure.StatusCode == http.StatusForbidden && failure.Code == "SecretDisabled"
 		if failure.StatusCode == http.StatusNotFound || disabled {
 			return fmt.Errorf("%w: %w", ErrNotFound, failure)

@@ -51,7 +51,7 @@ func loadAssistant(r *reader, spelled string) Assistant {
 // Line: all that rotating a key by hand takes of an assistant.
 func loadDirectLine(r *reader, spelled string) Assistant {
 	prefix := prefixOf(spelled)
-	id, err := ParseAssistantID(spelled)
+	id, err := parseAssistantID(spelled)
 	if err != nil {
 		r.complain(prefix+"…", err.Error())
 	}
@@ -59,7 +59,7 @@ func loadDirectLine(r *reader, spelled string) Assistant {
 		ID:                   id,
 		DirectLineSecretName: parsed(r, prefix+"DirectLineSecretName", "", parseSecretName),
 		DirectLineEndpoint:   parsed(r, prefix+"DirectLineEndpoint", DefaultDirectLineEndpoint, r.parseEndpoint),
-		Bot:                  parsed(r, prefix+"BotResourceId", "", ParseBotResource),
+		Bot:                  parsed(r, prefix+"BotResourceId", "", parseBotResource),
 		DirectLineSiteName:   parsed(r, prefix+"DirectLineSiteName", DefaultDirectLineSite, parseSiteName),
 	}
 }
@@ -72,9 +72,9 @@ func prefixOf(id string) string {
 	return assistantsPrefix + id + "__"
 }
 
-// ParseAssistantID returns an assistant's id in the one spelling that is used
+// parseAssistantID returns an assistant's id in the one spelling that is used
 // inside: ids are compared ignoring case.
-func ParseAssistantID(text string) (string, error) {
+func parseAssistantID(text string) (string, error) {
 	id := strings.ToLower(text)
 	if len(id) < 1 || len(id) > 32 {
 		return "", fmt.Errorf("has an assistant id of %d characters; it takes 1 to 32", len(id))

@@ -20,11 +20,6 @@ func (b BotResource) IsZero() bool {
 	return b == BotResource{}
 }
 
-// ID is the bot's resource id.
-func (b BotResource) ID() string {
-	return "/subscriptions/" + b.SubscriptionID + "/resourceGroups/" + b.ResourceGroup + "/providers/Microsoft.BotService/botServices/" + b.Name
-}
-
 // The parts of a resource id; the fixed ones are compared ignoring case
 // (https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules).
 const (
@@ -33,8 +28,8 @@ const (
 	maxSiteName  = 63
 )
 
-// ParseBotResource reads the resource id of a bot.
-func ParseBotResource(text string) (BotResource, error) {
+// parseBotResource reads the resource id of a bot.
+func parseBotResource(text string) (BotResource, error) {
 	parts := strings.Split(strings.TrimPrefix(text, "/"), "/")
 	shape := errors.New("is not the resource id of a bot; write /subscriptions/<id>/resourceGroups/<group>/providers/Microsoft.BotService/botServices/<name>")
 	if !strings.HasPrefix(text, "/") || len(parts) != botIDParts {

@@ -1,94 +1,42 @@
-package settings_test
+package settings
 
 import (
 	"strings"
 	"testing"
-
-	"chatgate/internal/settings"
 )
 
-const bankBot = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-bank/providers/Microsoft.BotService/botServices/bankx-bot"
-
 func TestParseBotResource(t *testing.T) {
+	const bankBot = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-bank/providers/Microsoft.BotService/botServices/bankx-bot"
 	with := func(old, replacement string) string { return strings.Replace(bankBot, old, replacement, 1) }
-	for text, want := range map[string]string{
-		bankBot:                                  bankBot,
-		with("resourceGroups", "resourcegroups"): bankBot, // az and the portal differ in spelling
-		with("Microsoft.BotService", "microsoft.botservice"): bankBot,
-		with("0b1f6471", "0B1F6471"):                         bankBot,
-		with("rg-bank", "rg_(Straße).1"):                     with("rg-bank", "rg_(Straße).1"),
+	bank := BotResource{SubscriptionID: "0b1f6471-1bf0-4dda-aec3-cb9272f09590", ResourceGroup: "rg-bank", Name: "bankx-bot"}
+	street := bank
+	street.ResourceGroup = "rg_(Straße).1"
+	for text, want := range map[string]BotResource{
+		bankBot:                                  bank,
+		with("resourceGroups", "resourcegroups"): bank, // az and the portal differ in spelling
+		with("Microsoft.BotService", "microsoft.botservice"): bank,
+		with("0b1f6471", "0B1F6471"):                         bank,
+		with("rg-bank", "rg_(Straße).1"):                     street,
 		// Refused.
-		"":                                            "",
-		"bankx-bot":                                   "",
-		strings.TrimPrefix(bankBot, "/"):              "",
-		bankBot + "/":                                 "",
-		bankBot + "/channels/Direct":                  "",
-		"https://management.azure.com" + bankBot:      "",
-		with("0b1f6471", "x"):                         "",
-		with("rg-bank", ".."):                         "",
-		with("rg-bank", ""):                           "",
-		with("rg-bank", "a b"):                        "",
-		with("rg-bank", strings.Repeat("a", 91)):      "",
-		with("bankx-bot", "..%2f.."):                  "",
-		with("bankx-bot", "b"):                        "",
-		with("botServices", "sites"):                  "",
-		with("Microsoft.BotService", "Microsoft.Web"): "",
+		"":                                            {},
+		"bankx-bot":                                   {},
+		strings.TrimPrefix(bankBot, "/"):              {},
+		bankBot + "/":                                 {},
+		bankBot + "/channels/Direct":                  {},
+		"https://management.azure.com" + bankBot:      {},
+		with("0b1f6471", "x"):                         {},
+		with("rg-bank", ".."):                         {},
+		with("rg-bank", ""):                           {},
+		with("rg-bank", "a b"):                        {},
+		with("rg-bank", strings.Repeat("a", 91)):      {},
+		with("bankx-bot", "..%2f.."):                  {},
+		with("bankx-bot", "b"):                        {},
+		with("botServices", "sites"):                  {},
+		with("Microsoft.BotService", "Microsoft.Web"): {},
 	} {
-		got, err := settings.ParseBotResource(text)
-		if want == "" {
-			if err == nil || !got.IsZero() {
-				t.Errorf("%q is accepted as %+v", text, got)
-			}
-			continue
+		got, err := parseBotResource(text)
+		if got != want || (err == nil) == want.IsZero() {
+			t.Errorf("parseBotResource(%q) = %+v, %v; want %+v", text, got, err, want)
 		}
-		if err != nil || got.ID() != want {
-			t.Errorf("ParseBotResource(%q) = %q, %v", text, got.ID(), err)
-		}
-	}
-}
-
-func TestLoadRotation(t *testing.T) {
-	two := []string{
-		"KEY_VAULT_URI=https://bank-vault.vault.azure.net/",
-		"Assistants__BankX__DirectLineSecretName=bankx-direct-line", "Assistants__BankX__BotResourceId=" + bankBot,
-		"Assistants__BankY__DirectLineSecretName=banky-direct-line",
-	}
-	for name, test := range map[string]struct {
-		environ   []string
-		assistant string
-		says      string
-	}{
-		"named":                     {two, "bankx", ""},
-		"named in another spelling": {two, "BANKX", ""},
-		"the only one":              {two[:3], "", ""},
-		"several, none named":       {two, "", "name one"},
-		"unknown":                   {two, "bankz", "not set for this assistant"},
-		"without a bot":             {two, "banky", "Assistants__BankY__BotResourceId"},
-		"without anything":          {nil, "bankx", "not set"},
-		"without a vault":           {two[1:3], "", "KEY_VAULT_URI"},
-		"more than a vault":         {append([]string{"KEY_VAULT_URI=https://bank-vault.vault.azure.net/secrets/x"}, two[1:3]...), "", "KEY_VAULT_URI is more than the vault's address"},
-		"a vault by http":           {append([]string{"KEY_VAULT_URI=http://127.0.0.1:9"}, two[1:3]...), "", "KEY_VAULT_URI must begin with https://"},
-		"an id of other characters": {[]string{"Assistants__bank-x__BotResourceId=" + bankBot}, "", "Assistants__bank-x__… has the assistant id"},
-		"another endpoint by http":  {append([]string{"Assistants__bankx__DirectLineEndpoint=http://a.example"}, two[:3]...), "", "DirectLineEndpoint must begin with https://"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got, err := settings.LoadRotation(test.environ, test.assistant)
-			if test.says != "" {
-				if err == nil || !strings.Contains(err.Error(), test.says) {
-					t.Errorf("err = %v, want %q", err, test.says)
-				}
-				return
-			}
-			if err != nil || got.Assistant.ID != "bankx" || got.Assistant.Bot.ID() != bankBot || got.KeyVaultURI != "https://bank-vault.vault.azure.net" ||
-				got.Assistant.DirectLineSiteName != "Default Site" || got.Assistant.DirectLineSecretName != "bankx-direct-line" {
-				t.Errorf("LoadRotation = %+v, %v", got, err)
-			}
-		})
-	}
-}
-
-func TestBusNamespace(t *testing.T) {
-	if got := settings.BusNamespace([]string{"conversationbus__FULLYQUALIFIEDNAMESPACE=x.servicebus.windows.net"}); got != "x.servicebus.windows.net" {
-		t.Errorf("BusNamespace = %q", got)
 	}
 }

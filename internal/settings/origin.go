@@ -15,7 +15,7 @@ func parseOrigins(text string) ([]string, error) {
 	parts, _ := parseList(text)
 	origins := make([]string, 0, len(parts))
 	for _, part := range parts {
-		origin, err := ParseOrigin(part)
+		origin, err := parseOrigin(part)
 		if err != nil {
 			return nil, err
 		}
@@ -29,12 +29,12 @@ func parseOrigins(text string) ([]string, error) {
 	return origins, nil
 }
 
-// ParseOrigin returns an origin exactly as a browser writes it in the Origin
+// parseOrigin returns an origin exactly as a browser writes it in the Origin
 // header (RFC 6454 section 6.2): lower case, no default port, no path. Only https is
 // accepted, and http on localhost and 127.0.0.1. Wildcards and the opaque
 // origin null are refused: the one trusts every subdomain, the other every
 // sandboxed frame.
-func ParseOrigin(text string) (string, error) {
+func parseOrigin(text string) (string, error) {
 	address, err := url.Parse(strings.ToLower(text))
 	switch {
 	case err != nil || address.Host == "" || address.Hostname() == "":

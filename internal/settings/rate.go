@@ -18,8 +18,8 @@ type Rate struct {
 // maxCount keeps a typing error from being no limit at all.
 const maxCount = 10_000_000
 
-// ParseRate reads count/s, count/m, count/h or off.
-func ParseRate(text string) (Rate, error) {
+// parseRate reads count/s, count/m, count/h or off.
+func parseRate(text string) (Rate, error) {
 	if strings.EqualFold(text, "off") {
 		return Rate{Off: true}, nil
 	}

@@ -20,7 +20,8 @@ func TestReferenceListsTheSettingsRead(t *testing.T) {
 	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Za-z_<>]+)` \\|").FindAllStringSubmatch(string(text), -1) {
 		documented = append(documented, row[1])
 	}
-	_, r, _ := load([]string{"Assistants__bankx__AllowedOrigins=https://www.bankx.example"})
+	r := newReader([]string{"Assistants__bankx__AllowedOrigins=https://www.bankx.example"})
+	_, _ = load(r)
 	var read []string
 	for _, name := range r.asked {
 		read = append(read, strings.Replace(name, "__bankx__", "__<id>__", 1))

@@ -1,11 +1,13 @@
 // Package settings reads the app settings (environment variables) into typed,
 // validated values.
 //
-// Nothing else in the deployed program reads the environment. Every problem is
-// found in one pass and reported together in an [InvalidError], because an operator
-// who mends one setting per restart gives up. The library go-envconfig is not
-// used for two reasons: it stops at the first problem, and it cannot enumerate
-// names such as Assistants__<id>__AllowedOrigins, whose middle part is data.
+// Nothing else in the deployed program reads an app setting of Chatgate's own. What
+// is Go's and the Azure SDK's stays theirs: HTTPS_PROXY, SSL_CERT_FILE, GOGC, where
+// the managed identity is found. Every problem is found in one pass and reported
+// together in an [InvalidError], because an operator who mends one setting per
+// restart gives up. The library go-envconfig is not used for two reasons: it stops
+// at the first problem, and it cannot enumerate names such as
+// Assistants__<id>__AllowedOrigins, whose middle part is data.
 package settings
 
 import (
@@ -76,8 +78,8 @@ type Settings struct {
 	// means the pinned copy on the public CDN.
 	WebChatURL string
 
-	// Misspelt are the names that are probably meant to be settings and are none.
-	Misspelt []Problem
+	// misspelt are the names that are probably meant to be settings and are none.
+	misspelt []Problem
 }
 
 // Assistant is one bot and its settings.
@@ -123,12 +125,10 @@ type Store struct {
 // as in os.Environ. Names are compared ignoring case, as in Azure's portal; an
 // empty value counts as none. The error is an [*InvalidError].
 func Load(environ []string) (Settings, error) {
-	s, _, err := load(environ)
-	return s, err
+	return load(newReader(environ))
 }
 
-func load(environ []string) (Settings, *reader, error) {
-	r := newReader(environ)
+func load(r *reader) (Settings, error) {
 	var s Settings
 	s.Development = strings.EqualFold(r.text("AZURE_FUNCTIONS_ENVIRONMENT", ""), "Development")
 	r.development = s.Development
@@ -138,8 +138,8 @@ func load(environ []string) (Settings, *reader, error) {
 	s.SecretMaxAge = parsed(r, "SecretMaxAge", "5m", parseAge)
 	s.VisitorKeySecretName = parsed(r, "VisitorKeySecretName", "", parseSecretName)
 	s.SkippedActivityTypes = parsed(r, "SkippedActivityTypes", "typing,trace", parseList)
-	s.TokenRateLimit = parsed(r, "TokenRateLimit", "60/m", ParseRate)
-	s.AssistantRateLimit = parsed(r, "AssistantRateLimit", "6000/m", ParseRate)
+	s.TokenRateLimit = parsed(r, "TokenRateLimit", "60/m", parseRate)
+	s.AssistantRateLimit = parsed(r, "AssistantRateLimit", "6000/m", parseRate)
 	s.FrontDoorID = parsed(r, "ClientAddressSource", "x-forwarded-for", parseAddressSource)
 	s.WebChatURL = parsed(r, "WebChatUrl", "", parseWebChatURL)
 	s.SealingKeySecretName, s.SealingKey = loadSealing(r)
@@ -151,12 +151,12 @@ func load(environ []string) (Settings, *reader, error) {
 	s.Assistants = loadAssistants(r)
 	s.KeyVaultURI = loadVault(r, s)
 	checkOrder(r, s)
-	s.Misspelt = r.misspelt()
+	s.misspelt = r.misspelt()
 	if len(r.problems) > 0 { // a setting can be missing because it is misspelt
-		r.problems = append(r.problems, s.Misspelt...)
-		return Settings{}, r, r.invalid()
+		r.problems = append(r.problems, s.misspelt...)
+		return Settings{}, r.invalid()
 	}
-	return s, r, nil
+	return s, nil
 }
 
 // loadVault asks for the vault wherever a secret is to be read from it.

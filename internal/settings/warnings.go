@@ -8,7 +8,7 @@ import (
 // Warnings are about settings that the app can run with and that are probably
 // mistakes. Whether they are, only an operator can tell.
 func (s *Settings) Warnings() []Problem {
-	warnings := slices.Clone(s.Misspelt)
+	warnings := slices.Clone(s.misspelt)
 	for i := range s.Assistants {
 		assistant := &s.Assistants[i]
 		if left := assistant.untrusted(); len(left) > 0 {

@@ -3,6 +3,7 @@ package tables
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 func FuzzConnectionString(f *testing.F) {
@@ -19,6 +20,16 @@ func FuzzConnectionString(f *testing.F) {
 			t.Errorf("%q became %q and then %q, %v", connection, clean, again, err)
 		}
 	})
+}
+
+func TestTimesInFiltersAreUTC(t *testing.T) {
+	at := time.Date(2026, 3, 1, 11, 0, 0, 123456789, time.FixedZone("", 3600))
+	if got := QuoteTime(at); got != "datetime'2026-03-01T10:00:00.1234567Z'" {
+		t.Errorf("QuoteTime = %q", got)
+	}
+	if got := QuoteTime(at.Truncate(time.Second)); got != "datetime'2026-03-01T10:00:00Z'" {
+		t.Errorf("QuoteTime = %q", got)
+	}
 }
 
 func TestQuotesInFiltersAreDoubled(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
@@ -26,6 +27,12 @@ type Query struct {
 // filters are raw strings.
 func Quote(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
+}
+
+// QuoteTime returns at as a literal of a filter. The service takes the years 1601
+// to 9999.
+func QuoteTime(at time.Time) string {
+	return "datetime" + Quote(Instant(at).Format(edmTime))
 }
 
 // Query yields the rows that a query finds, as JSON, in the order of their keys.

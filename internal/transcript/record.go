@@ -13,8 +13,9 @@ const (
 )
 
 // Record is one activity as it is stored: what the columns of table messages
-// hold, in the store's own terms. A Record is built by [Recorder] and read back
-// by a [Store]; it is not changed in between.
+// hold, in the store's own terms. A Record is built by [Recorder], kept by a
+// [Store] and read back through its [Archive] or [Contents]; it is not changed in
+// between.
 //
 // The columns are for people and for queries: they are valid UTF-8, each fits a
 // property and together they fit a row, for which long texts are cut. The whole

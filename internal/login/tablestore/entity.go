@@ -47,7 +47,7 @@ func encode(key tables.Key, m marked) []byte {
 	instant(e, "CoolDownUntil", m.row.CoolDownUntil)
 	e.Text("Starts", encodeStarts(m.row.Starts))
 	e.Text("Mark", m.mark)
-	e.Instant(lastColumn, oldest(m.row.LastTime()))
+	e.Instant(lastColumn, storable(m.row.LastTime()))
 	return e.JSON()
 }
 
@@ -58,8 +58,8 @@ func instant(e *tables.Entity, name string, at time.Time) {
 	}
 }
 
-// oldest returns at, or the first time that the service can store.
-func oldest(at time.Time) time.Time {
+// storable returns at, or the first time that the service can store.
+func storable(at time.Time) time.Time {
 	first := time.Date(1601, 1, 1, 0, 0, 0, 0, time.UTC)
 	if at.Before(first) {
 		return first
@@ -105,9 +105,4 @@ func decodeKey(entity []byte) (string, error) {
 		return "", errRow
 	}
 	return key.RowKey, nil
-}
-
-// filterTime writes a time as the literals of filters have it.
-func filterTime(at time.Time) string {
-	return oldest(at).UTC().Format("2006-01-02T15:04:05.0000000Z")
 }

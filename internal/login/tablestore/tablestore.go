@@ -127,7 +127,7 @@ const pageOfKeys = 500
 func (s *Store) Purge(ctx context.Context, assistant string, before time.Time, limit int) (int, error) {
 	removed := 0
 	rows := s.table.Query(ctx, tables.Query{
-		Filter:  "PartitionKey eq " + tables.Quote(assistant) + " and " + lastColumn + " lt datetime" + tables.Quote(filterTime(before)),
+		Filter:  "PartitionKey eq " + tables.Quote(assistant) + " and " + lastColumn + " lt " + tables.QuoteTime(storable(before)),
 		Columns: []string{"RowKey"},
 		Page:    min(max(limit, 1), pageOfKeys),
 	})

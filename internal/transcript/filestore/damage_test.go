@@ -1,7 +1,6 @@
 package filestore_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -37,9 +36,8 @@ func TestADamagedIndexCannotBeListed(t *testing.T) {
 		replaceFirst(t, path, "conversations", "", damage)
 		_, listing := store.Recent(t.Context(), "bankx", transcript.Span{}, transcript.Mark{}, 10)
 		_, conversation := store.Conversation(t.Context(), "bankx", "c")
-		_, users := store.UserConversations(t.Context(), "bankx", "user")
 		_, expired := store.Expired(t.Context(), "bankx", time.Now(), "", 10)
-		for name, err := range map[string]error{"Recent": listing, "Conversation": conversation, "UserConversations": users, "Expired": expired} {
+		for name, err := range map[string]error{"Recent": listing, "Conversation": conversation, "Expired": expired} {
 			if err == nil {
 				t.Errorf("%s read %q", name, damage)
 			}
@@ -85,35 +83,6 @@ func TestADamagedEntryIsAnError(t *testing.T) {
 	replaceFirst(t, path, "audit", "", "{")
 	if page, err := ledger.Page(t.Context(), "bankx", "", 10); err == nil {
 		t.Errorf("Page read %+v", page)
-	}
-}
-
-// A file from before users were kept shows one user a day, whom it must still
-// find.
-func TestAnOlderFileHasTheUsersItShows(t *testing.T) {
-	path := newPath(t)
-	store := open(t, path)
-	record := said("1", "hello")
-	record.User = transcript.Party{ID: "dl_user", Certainty: transcript.UserByID}
-	put(t, store, record)
-	before := rowsOf(t, path)
-	change(t, path, func(tx *bbolt.Tx) error {
-		bucket := tx.Bucket([]byte("conversations"))
-		key, row := bucket.Cursor().First()
-		return bucket.Put(key, []byte(strings.Replace(string(row), `"Users":["dl_user"]`, `"Users":null`, 1)))
-	})
-	older := rowsOf(t, path)
-	if older == before {
-		t.Fatalf("the row names no users: %s", before)
-	}
-	put(t, store, record)
-	if rowsOf(t, path) != older {
-		t.Error("a redelivery changed the row")
-	}
-	change(t, path, func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("users")) })
-	keys, err := store.UserConversations(t.Context(), "bankx", "dl_user")
-	if err != nil || len(keys) != 1 {
-		t.Errorf("the user has conversations %q, %v", keys, err)
 	}
 }
 

@@ -42,7 +42,7 @@ func (s *Store) erase(ctx context.Context, assistant, key string, before time.Ti
 	return s.file.Update(ctx, func(tx *bbolt.Tx) error {
 		partition := transcript.KeyPartition(assistant, key)
 		from, to := partition+rowMark, partition+afterRowMark
-		if last := lastKey(tx, messages, from, to); last != "" && !before.IsZero() {
+		if last := localfile.LastKey(tx, messages, from, to); last != "" && !before.IsZero() {
 			at, err := rowTime(strings.TrimPrefix(last, from))
 			if err != nil {
 				return err
@@ -68,26 +68,6 @@ func (s *Store) erase(ctx context.Context, assistant, key string, before time.Ti
 			return bytes.HasSuffix(row, []byte(rowMark+key))
 		})
 	})
-}
-
-// lastKey returns the last key of a bucket from key from up to before key to, or
-// nothing.
-func lastKey(tx *bbolt.Tx, bucket, from, to string) string {
-	table := tx.Bucket([]byte(bucket))
-	if table == nil {
-		return ""
-	}
-	cursor := table.Cursor()
-	key, _ := cursor.Seek([]byte(to))
-	if key == nil {
-		key, _ = cursor.Last()
-	} else {
-		key, _ = cursor.Prev()
-	}
-	if key == nil || string(key) < from {
-		return ""
-	}
-	return string(key)
 }
 
 func rowTime(messageRow string) (time.Time, error) {
@@ -120,32 +100,11 @@ func deleteRows(tx *bbolt.Tx, bucket, from, to string, isMeant func(key []byte) 
 	return nil
 }
 
-// UserConversations implements [transcript.Eraser]. It goes through the
-// assistant's index as well: a file may be from before there were rows of users.
-func (s *Store) UserConversations(ctx context.Context, assistant, userID string) ([]string, error) {
-	user := transcript.UserPart(userID)
+// UserConversations implements [transcript.Eraser].
+func (s *Store) UserConversations(ctx context.Context, assistant, userID string) (keys []string, err error) {
 	partition := transcript.UsersPartition(assistant) + rowMark
 	from, to := transcript.UserRange(userID)
-	keys, err := s.usersKeys(ctx, partition, from, to)
-	if err != nil {
-		return nil, err
-	}
-	for summary, err := range s.days(ctx, assistant) {
-		if err != nil {
-			return nil, err
-		}
-		if slices.Contains(summary.Users, user) {
-			keys = append(keys, summary.Key.Row)
-		}
-	}
-	slices.Sort(keys)
-	return slices.Compact(keys), nil
-}
-
-// usersKeys returns the conversations in rows of users.
-func (s *Store) usersKeys(ctx context.Context, partition, from, to string) ([]string, error) {
-	var keys []string
-	err := s.file.View(ctx, func(tx *bbolt.Tx) error {
+	err = s.file.View(ctx, func(tx *bbolt.Tx) error {
 		table := tx.Bucket([]byte(users))
 		if table == nil {
 			return nil
@@ -158,7 +117,8 @@ func (s *Store) usersKeys(ctx context.Context, partition, from, to string) ([]st
 		}
 		return nil
 	})
-	return keys, err
+	slices.Sort(keys)
+	return slices.Compact(keys), err
 }
 
 // Unfinished implements [transcript.Eraser]. There are none.
@@ -196,14 +156,19 @@ func (s *Store) LastActivity(ctx context.Context, assistant, key string) (at tim
 		return time.Time{}, cmp.Or(ctx.Err(), transcript.ErrNoConversation)
 	}
 	partition := transcript.KeyPartition(assistant, key)
-	row, err := s.file.LastKey(ctx, messages, partition+rowMark, partition+afterRowMark)
+	from, to := partition+rowMark, partition+afterRowMark
+	var last string
+	err = s.file.View(ctx, func(tx *bbolt.Tx) error {
+		last = localfile.LastKey(tx, messages, from, to)
+		return nil
+	})
 	if err != nil {
 		return time.Time{}, err
 	}
-	if row == "" {
+	if last == "" {
 		return time.Time{}, transcript.ErrNoConversation
 	}
-	return rowTime(strings.TrimPrefix(row, partition+rowMark))
+	return rowTime(strings.TrimPrefix(last, from))
 }
 
 // Bookmark implements [transcript.Eraser].

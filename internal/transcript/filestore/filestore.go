@@ -157,15 +157,11 @@ func (s *Store) Conversations(ctx context.Context, assistant string) iter.Seq2[t
 	})
 }
 
-// decodeSummary reads a row of the index. Rows of a file from before Users were
-// kept name the one user they show.
+// decodeSummary reads a row of the index.
 func decodeSummary(row []byte) (transcript.DaySummary, error) {
 	var summary transcript.DaySummary
 	if err := json.Unmarshal(row, &summary); err != nil {
 		return transcript.DaySummary{}, fmt.Errorf("reading the index: %w", err)
-	}
-	if summary.Users == nil && summary.UserCertainty > transcript.NoUser {
-		summary.Users = []string{transcript.UserPart(summary.UserID)}
 	}
 	return summary, nil
 }
