@@ -104,12 +104,16 @@ func newProviders(config settings.Settings, cache *secrets.Cache) (map[string]lo
 		}
 		of := login.Providers{}
 		if assistant.Login.URL != "" {
-			of[login.LoginAPI] = loginapi.New(assistant.Login.URL, cache, assistant.Login.APIKeySecretName)
+			client, err := loginapi.New(assistant.Login.URL, cache, assistant.Login.APIKeySecretName)
+			if err != nil {
+				return nil, fmt.Errorf("preparing the Login API of assistant %s: %w", assistant.ID, err)
+			}
+			of[login.LoginAPI] = client
 		}
 		if len(assistant.Login.OAuthConnections) > 0 {
 			client, err := newTokenService(config.Development, assistant)
 			if err != nil {
-				return nil, fmt.Errorf("preparing the identity of the bot of assistant %s: %w", assistant.ID, err)
+				return nil, fmt.Errorf("preparing the token service of assistant %s: %w", assistant.ID, err)
 			}
 			of[login.BotService] = client
 		}
@@ -123,14 +127,14 @@ func newProviders(config settings.Settings, cache *secrets.Cache) (map[string]lo
 func newTokenService(development bool, assistant *settings.Assistant) (*tokenservice.Client, error) {
 	credential, err := newCredential(development, assistant.Login.BotClientID)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("preparing the identity of the bot: %w", err)
 	}
 	return tokenservice.New(tokenservice.Options{
 		URL:         assistant.Login.TokenServiceURL,
 		BotID:       assistant.Login.BotClientID,
 		Connections: assistant.Login.OAuthConnections,
 		Credential:  credential,
-	}), nil
+	})
 }
 
 func newBackends(config settings.Settings) (map[string]*backend.Backend, error) {

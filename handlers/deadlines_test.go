@@ -21,7 +21,6 @@ import (
 	"chatgate/internal/directline"
 	"chatgate/internal/handshake"
 	"chatgate/internal/login"
-	"chatgate/internal/loginapi"
 	"chatgate/internal/redacted"
 	"chatgate/internal/retention"
 	"chatgate/internal/rotation"
@@ -161,7 +160,7 @@ func startTimed(t *testing.T, noted *stages) (http.Handler, *deskWorld, *loginWo
 	service := atDesk.service(t, atDesk.offices.url)
 	service.Verifier = verifier
 	service.Desk = desk.New([]desk.Assistant{{ID: "bankx", TenantID: atDesk.tenants["X"].ID()}}, atDesk.store, timedLedger{atDesk.store.Ledger(), noted}, nil)
-	providers := map[string]login.Providers{"bankx": {login.LoginAPI: loginapi.New(atLogin.bank.url+"/login", nil, "")}}
+	providers := map[string]login.Providers{"bankx": {login.LoginAPI: atLogin.bank.client(t)}}
 	logins := &handlers.LoginService{
 		Broker:   login.NewBroker(providers, sealed.New(timedKeys{vault{}, noted}, "sealing-key"), atLogin.attempts, &login.Options{Now: atLogin.clock.Now}),
 		Callers:  atLogin.service.Callers,

@@ -105,6 +105,16 @@ func (b *bank) serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"balance":"12.50"}`)
 }
 
+// client is what calls the bank's Login API.
+func (b *bank) client(t *testing.T) *loginapi.Client {
+	t.Helper()
+	client, err := loginapi.New(b.url+"/login", nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
 // set changes the bank under its lock.
 func (b *bank) set(change func(*bank)) {
 	b.mu.Lock()
@@ -198,7 +208,7 @@ func startLogins(t *testing.T) *loginWorld {
 	}
 	t.Cleanup(verifier.Close)
 	providers := map[string]login.Providers{
-		"bankx": {login.LoginAPI: loginapi.New(w.bank.url+"/login", nil, "")},
+		"bankx": {login.LoginAPI: w.bank.client(t)},
 		"banky": {login.BotService: w.oauth},
 	}
 	w.service = &handlers.LoginService{

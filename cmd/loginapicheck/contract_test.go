@@ -169,7 +169,7 @@ func TestTheBoundsAreThoseOfTheDocument(t *testing.T) {
 func TestAnswersThatDoNotFitAreThoseThatFail(t *testing.T) {
 	c := loadContract(t)
 	for _, answer := range []map[string]any{
-		{}, {"status": "waiting"}, {"status": "approved"}, {"status": "approved", "token": ""}, {"status": "approved", "token": "a b"},
+		{}, {"status": "waiting"}, {"status": "approved"}, {"status": "approved", "token": ""}, {"status": "approved", "token": "a b"}, {"status": "approved", "token": "a=b"},
 		{"status": "pending", "token": "t"}, {"status": "denied", "refreshToken": "r"}, {"status": "approved", "token": 1},
 	} {
 		body, _ := json.Marshal(answer)

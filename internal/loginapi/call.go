@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"unicode/utf8"
@@ -85,7 +84,7 @@ func (c *Client) key(ctx context.Context) (secrets.Secret, error) {
 func (c *Client) post(ctx context.Context, name string, body []byte, key secrets.Secret, answer any) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/"+name, bytes.NewReader(body))
 	if err != nil {
-		return errors.New("the Login API's address is no address")
+		return fmt.Errorf("preparing the call: %w", err)
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Accept", "application/json")

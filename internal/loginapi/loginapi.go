@@ -7,9 +7,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
+	"chatgate/internal/endpoint"
 	"chatgate/internal/login"
 	"chatgate/internal/outbound"
 	"chatgate/internal/secretly"
@@ -39,16 +39,21 @@ type Client struct {
 
 var _ login.Provider = (*Client)(nil)
 
-// New returns a Client of the Login API at url. keyName names the secret that is
-// sent as x-api-key; with "" none is sent and keys may be nil.
-func New(url string, keys Keys, keyName string) *Client {
+// New returns a Client of the Login API at base, an address that [endpoint.Parse]
+// takes. keyName names the secret that is sent as x-api-key; with "" none is sent
+// and keys may be nil.
+func New(base string, keys Keys, keyName string) (*Client, error) {
+	address, err := endpoint.Parse(base)
+	if err != nil {
+		return nil, fmt.Errorf("the Login API's address %w", err)
+	}
 	return &Client{
-		url: strings.TrimRight(url, "/"), keys: keys, keyName: keyName,
+		url: address.String(), keys: keys, keyName: keyName,
 		http: &http.Client{
 			Transport:     secretly.NewTransport(maxAnswer),
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-	}
+	}, nil
 }
 
 // Start asks the client's system to ask the user.

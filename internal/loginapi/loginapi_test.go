@@ -73,7 +73,24 @@ func start(t *testing.T, status int, body string) (*api, *loginapi.Client) {
 	a := &api{status: status, body: body}
 	server := httptest.NewServer(a)
 	t.Cleanup(server.Close)
-	return a, loginapi.New(server.URL+"/login/", nil, "")
+	return a, open(t, server.URL+"/login/", nil, "")
+}
+
+func open(tb testing.TB, base string, keys loginapi.Keys, keyName string) *loginapi.Client {
+	tb.Helper()
+	client, err := loginapi.New(base, keys, keyName)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return client
+}
+
+func TestOnlyAddressesThatKeepTokensSecretAreTaken(t *testing.T) {
+	for _, address := range []string{"", "login", "http://api.bank.example/login", "https://u:p@api.bank.example", "https://api.bank.example?x=1"} {
+		if client, err := loginapi.New(address, nil, ""); err == nil || client != nil || !strings.HasPrefix(err.Error(), "the Login API's address ") {
+			t.Errorf("%q: %v", address, err)
+		}
+	}
 }
 
 func rita() login.Binding {
@@ -199,7 +216,7 @@ func TestTheKeyIsSentAndReadAgainWhenItIsRefused(t *testing.T) {
 	server := httptest.NewServer(a)
 	defer server.Close()
 	rotated := &keys{cached: "first", newest: "second"}
-	client := loginapi.New(server.URL, rotated, "bankx-login-key")
+	client := open(t, server.URL, rotated, "bankx-login-key")
 	for range 2 {
 		if _, err := client.Poll(t.Context(), login.PollRequest{}); err != nil {
 			t.Fatal(err)
@@ -209,11 +226,11 @@ func TestTheKeyIsSentAndReadAgainWhenItIsRefused(t *testing.T) {
 		t.Errorf("%d renewals, calls %+v", rotated.renewals, a.calls)
 	}
 	wrong := &keys{cached: "wrong", newest: "wrong"}
-	if _, err := loginapi.New(server.URL, wrong, "k").Poll(t.Context(), login.PollRequest{}); !errors.Is(err, login.ErrRefused) {
+	if _, err := open(t, server.URL, wrong, "k").Poll(t.Context(), login.PollRequest{}); !errors.Is(err, login.ErrRefused) {
 		t.Errorf("with a wrong key: %v", err)
 	}
 	away := &keys{err: problem.New(problem.SecretUnavailable, "away")}
-	if _, err := loginapi.New(server.URL, away, "k").Poll(t.Context(), login.PollRequest{}); problem.From(err).Code != problem.SecretUnavailable {
+	if _, err := open(t, server.URL, away, "k").Poll(t.Context(), login.PollRequest{}); problem.From(err).Code != problem.SecretUnavailable {
 		t.Errorf("with the vault away: %v", err)
 	}
 }
@@ -221,7 +238,7 @@ func TestTheKeyIsSentAndReadAgainWhenItIsRefused(t *testing.T) {
 func TestAnAPIThatIsAwayMayComeBack(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	_, err := loginapi.New(server.URL, nil, "").Start(t.Context(), login.StartRequest{})
+	_, err := open(t, server.URL, nil, "").Start(t.Context(), login.StartRequest{})
 	if err == nil || errors.Is(err, login.ErrRefused) {
 		t.Errorf("err = %v", err)
 	}
@@ -234,7 +251,7 @@ func FuzzAnswer(f *testing.F) {
 	a := &api{status: http.StatusOK}
 	server := httptest.NewServer(a)
 	f.Cleanup(server.Close)
-	client := loginapi.New(server.URL, nil, "")
+	client := open(f, server.URL, nil, "")
 	f.Fuzz(func(t *testing.T, body string) {
 		a.body = body
 		outcome, err := client.Poll(t.Context(), login.PollRequest{})

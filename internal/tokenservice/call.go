@@ -3,7 +3,6 @@ package tokenservice
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -29,9 +28,9 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 	if err != nil {
 		return outbound.Cause(err)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, c.options.URL+path+"?"+query.Encode(), http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, method, c.url+path+"?"+query.Encode(), http.NoBody)
 	if err != nil {
-		return errors.New("the token service's address is no address")
+		return fmt.Errorf("preparing the call: %w", err)
 	}
 	request.Header.Set("Authorization", "Bearer "+token.Token)
 	request.Header.Set("Accept", "application/json")

@@ -5,6 +5,7 @@
 package tokenservice
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -13,11 +14,11 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
+	"chatgate/internal/endpoint"
 	"chatgate/internal/login"
 	"chatgate/internal/outbound"
 	"chatgate/internal/problem"
@@ -42,7 +43,8 @@ const (
 
 // Options of a [Client].
 type Options struct {
-	// URL is the service; empty means [DefaultURL].
+	// URL is the service, an address that [endpoint.Parse] takes; empty means
+	// [DefaultURL].
 	URL string
 	// BotID is the bot's client id.
 	BotID string
@@ -58,24 +60,25 @@ type Options struct {
 // inside [secretly.Do]. It is safe for concurrent use.
 type Client struct {
 	options Options
+	url     string
 	http    *http.Client
 }
 
 var _ login.Provider = (*Client)(nil)
 
 // New returns a Client.
-func New(options Options) *Client {
-	if options.URL == "" {
-		options.URL = DefaultURL
+func New(options Options) (*Client, error) {
+	address, err := endpoint.Parse(cmp.Or(options.URL, DefaultURL))
+	if err != nil {
+		return nil, fmt.Errorf("the token service's address %w", err)
 	}
-	options.URL = strings.TrimRight(options.URL, "/")
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	return &Client{options: options, http: &http.Client{
+	return &Client{options: options, url: address.String(), http: &http.Client{
 		Transport:     secretly.NewTransport(maxAnswer),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}}, nil
 }
 
 // Start returns the link by which the user signs in at the connection, and ends what

@@ -70,9 +70,30 @@ func start(t *testing.T, status int, body string, connections ...string) (*servi
 	if connections == nil {
 		connections = []string{"bank"}
 	}
-	return s, tokenservice.New(tokenservice.Options{
+	return s, open(t, tokenservice.Options{
 		URL: server.URL + "/", BotID: "a-bot", Connections: connections, Credential: &identity{}, Now: now,
 	})
+}
+
+func open(tb testing.TB, options tokenservice.Options) *tokenservice.Client {
+	tb.Helper()
+	client, err := tokenservice.New(options)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return client
+}
+
+func TestOnlyAddressesThatKeepTokensSecretAreTaken(t *testing.T) {
+	if _, err := tokenservice.New(tokenservice.Options{}); err != nil {
+		t.Errorf("the global service: %v", err)
+	}
+	for _, address := range []string{"service", "http://token.example", "https://u:p@token.example", "https://token.example?x=1"} {
+		client, err := tokenservice.New(tokenservice.Options{URL: address})
+		if err == nil || client != nil || !strings.HasPrefix(err.Error(), "the token service's address ") {
+			t.Errorf("%q: %v", address, err)
+		}
+	}
 }
 
 func ada() login.Binding {
@@ -137,7 +158,10 @@ func TestAStartEndsWhatTheUserWasSignedInToBefore(t *testing.T) {
 			}
 			_, _ = io.WriteString(w, `{"signInLink":"`+link+`"}`)
 		}))
-		client := tokenservice.New(tokenservice.Options{URL: server.URL, Connections: []string{"bank"}, Credential: &identity{}})
+		client, err := tokenservice.New(tokenservice.Options{URL: server.URL, Connections: []string{"bank"}, Credential: &identity{}})
+		if err != nil {
+			t.Fatal(err)
+		}
 		if begun, err := client.Start(t.Context(), login.StartRequest{Binding: ada()}); (err == nil) != good || good != (begun.SignInLink != "") {
 			t.Errorf("%d: %+v, %v", status, begun, err)
 		}
@@ -333,7 +357,7 @@ func TestLinksThatAreNone(t *testing.T) {
 func TestAServiceThatIsAwayMayComeBack(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	client := tokenservice.New(tokenservice.Options{URL: server.URL, Connections: []string{"bank"}, Credential: &identity{}})
+	client := open(t, tokenservice.Options{URL: server.URL, Connections: []string{"bank"}, Credential: &identity{}})
 	_, err := client.Start(t.Context(), login.StartRequest{Binding: ada()})
 	if err == nil || errors.Is(err, login.ErrRefused) || errors.Is(err, login.ErrLoginAgain) {
 		t.Errorf("start: %v", err)
@@ -348,7 +372,7 @@ func TestTheBotsIdentity(t *testing.T) {
 	server := httptest.NewServer(s)
 	defer server.Close()
 	bot := &identity{}
-	client := tokenservice.New(tokenservice.Options{URL: server.URL, Connections: []string{"bank"}, Credential: bot})
+	client := open(t, tokenservice.Options{URL: server.URL, Connections: []string{"bank"}, Credential: bot})
 	if _, err := client.Poll(t.Context(), poll()); err != nil {
 		t.Fatal(err)
 	}
@@ -383,7 +407,7 @@ func FuzzAnswer(f *testing.F) {
 	s := &service{status: http.StatusOK}
 	server := httptest.NewServer(s)
 	f.Cleanup(server.Close)
-	client := tokenservice.New(tokenservice.Options{URL: server.URL, Connections: []string{"bank"}, Credential: &identity{}, Now: now})
+	client := open(f, tokenservice.Options{URL: server.URL, Connections: []string{"bank"}, Credential: &identity{}, Now: now})
 	f.Fuzz(func(t *testing.T, body string) {
 		s.body, s.calls = body, nil
 		outcome, err := client.Poll(t.Context(), poll())

@@ -50,8 +50,17 @@ func open(t *testing.T, options loginapi.Options) *world {
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	w.url, w.backend = server.URL+"/login", server.URL+"/api"
-	w.client = client.New(w.url, nil, "")
+	w.client = w.clientWith(nil, "")
 	return w
+}
+
+func (w *world) clientWith(keys client.Keys, keyName string) *client.Client {
+	w.t.Helper()
+	made, err := client.New(w.url, keys, keyName)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return made
 }
 
 func (w *world) start(hint string) secretly.Bytes {
@@ -261,7 +270,7 @@ func TestTheKeyIsRotated(t *testing.T) {
 	first, second := redacted.New("first-key"), redacted.New("second-key")
 	w := open(t, loginapi.Options{Keys: []redacted.Text{first}})
 	start := func(keys *vault) error {
-		_, err := client.New(w.url, keys, "login-key").Start(t.Context(), login.StartRequest{BindingCode: "c"})
+		_, err := w.clientWith(keys, "login-key").Start(t.Context(), login.StartRequest{BindingCode: "c"})
 		return err
 	}
 	if _, err := w.client.Start(t.Context(), login.StartRequest{BindingCode: "c"}); !errors.Is(err, login.ErrRefused) {

@@ -125,9 +125,14 @@ func open(t *testing.T, options tokenservice.Options) *world {
 }
 
 func (w *world) clientOf(audience string) *client.Client {
-	return client.New(client.Options{
+	w.t.Helper()
+	made, err := client.New(client.Options{
 		URL: w.server.URL, BotID: "a-bot", Connections: []string{"bank", "other"}, Credential: identity{audience}, Now: w.clock.Now,
 	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return made
 }
 
 // converse starts a conversation of a user with trusted origins.
