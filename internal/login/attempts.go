@@ -45,6 +45,8 @@ type Row struct {
 	NotBefore time.Time
 	// CoolDownUntil is until when the user is not asked again.
 	CoolDownUntil time.Time
+	// Denials is how often in a row the user has refused.
+	Denials int
 	// Starts are the times of the latest starts, oldest first, at most
 	// [MaxStarts].
 	Starts []time.Time
@@ -82,6 +84,29 @@ func (r *Row) mayStart(now time.Time) error {
 		return errTooMany(r.Starts[0].Add(startsWindow).Sub(now))
 	}
 	return nil
+}
+
+// coolOff notes a denial. Of a login that began before the latest denial it is none
+// of its own: several may wait with one hint, and a poll may come again.
+func (r *Row) coolOff(now time.Time) {
+	pause := coolDown
+	if !now.Before(r.CoolDownUntil) {
+		if now.Sub(r.CoolDownUntil) > denialsMemory {
+			r.Denials = 0
+		}
+		r.Denials++
+		pause = min(coolDown<<min(r.Denials-1, 10), maxCoolDown)
+	}
+	if until := now.Add(pause); until.After(r.CoolDownUntil) {
+		r.CoolDownUntil = until
+	}
+}
+
+// forgive forgets the denials; it reports whether there were any.
+func (r *Row) forgive() bool {
+	had := r.Denials > 0
+	r.Denials = 0
+	return had
 }
 
 // forgetStarts drops those that count no more.

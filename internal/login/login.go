@@ -96,8 +96,13 @@ const (
 	early = 500 * time.Millisecond
 	// startLease is how long a start may take before another may begin.
 	startLease = 30 * time.Second
-	// coolDown is how long after a denial nobody is asked again.
-	coolDown = time.Minute
+	// coolDown is how long after a denial nobody is asked again; after each further
+	// one it is twice as long, until the user approves a login or has not been asked
+	// for denialsMemory. Otherwise whoever knows a hint could wear somebody down with
+	// a prompt a minute.
+	coolDown      = time.Minute
+	maxCoolDown   = time.Hour
+	denialsMemory = 24 * time.Hour
 	// MaxStarts is how many logins may start within ten minutes, for one
 	// conversation and for one hint, and so the most that a [Row] remembers.
 	MaxStarts    = 5

@@ -138,6 +138,7 @@ func (b *Broker) ask(ctx context.Context, h *handle, code string) (issued Issued
 
 // conclude notes what was decided, before anybody is told.
 func (b *Broker) conclude(ctx context.Context, h *handle, decision Decision, issued Issued, interval time.Duration) (Progress, error) {
+	now := b.now()
 	switch decision {
 	case DecisionPending:
 		return Progress{Status: StatusPending, Interval: interval}, nil
@@ -146,10 +147,12 @@ func (b *Broker) conclude(ctx context.Context, h *handle, decision Decision, iss
 		if err != nil || !won {
 			return Progress{Status: StatusExpired, Interval: interval}, err
 		}
+		// Should it fail, later denials weigh more: no reason to lose the login.
+		_ = b.changeHint(ctx, h, (*Row).forgive)
 		return Progress{Status: StatusApproved, Interval: interval, Issued: issued}, nil
 	case DecisionDenied:
 		// The hint first: once the login is settled no poll comes back here.
-		if err := b.coolHint(ctx, h); err != nil {
+		if err := b.changeHint(ctx, h, func(row *Row) bool { row.coolOff(now); return true }); err != nil {
 			return Progress{}, err
 		}
 		_, err := b.settle(ctx, h, StateDenied)
@@ -181,22 +184,23 @@ func (b *Broker) settle(ctx context.Context, h *handle, state State) (won bool, 
 			return false
 		}
 		row.State = state
-		if state == StateDenied {
-			row.CoolDownUntil = now.Add(coolDown)
+		switch state {
+		case StateDenied:
+			row.coolOff(now)
+		case StateRedeemed:
+			row.forgive()
+		case StateNone, StateStarting, StatePending, StateExpired, StateFailed:
 		}
 		return true
 	})
 	return won && err == nil, err
 }
 
-// coolHint keeps the same person from being asked in another conversation.
-func (b *Broker) coolHint(ctx context.Context, h *handle) error {
+// changeHint changes the row of the hint, so that the decision counts for the same
+// person in other conversations too.
+func (b *Broker) changeHint(ctx context.Context, h *handle, apply func(*Row) bool) error {
 	if h.hintRow == "" {
 		return nil
 	}
-	until := b.now().Add(coolDown)
-	return b.change(ctx, Key{Partition: h.binding.Assistant, Row: h.hintRow}, func(row *Row) bool {
-		row.CoolDownUntil = until
-		return true
-	})
+	return b.change(ctx, Key{Partition: h.binding.Assistant, Row: h.hintRow}, apply)
 }

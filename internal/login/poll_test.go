@@ -3,6 +3,7 @@ package login_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"testing"
@@ -133,6 +134,61 @@ func TestADenialIsRememberedAndCoolsDown(t *testing.T) {
 	w.startFails(elsewhere, problem.LoginCoolDown, time.Minute)
 	w.clock.Advance(time.Minute)
 	w.start(rita())
+}
+
+// Whoever knows a hint could otherwise wear somebody down with a prompt a minute.
+func TestEachFurtherDenialCoolsDownTwiceAsLong(t *testing.T) {
+	w := newWorld(t)
+	conversations := 0
+	elsewhere := func() login.Binding {
+		conversations++
+		binding := rita()
+		binding.ConversationID = fmt.Sprint("elsewhere-", conversations)
+		return binding
+	}
+	deny := func(wait time.Duration) {
+		t.Helper()
+		binding := elsewhere()
+		started := w.start(binding)
+		w.phone.decide(login.DecisionDenied)
+		w.clock.Advance(5 * time.Second)
+		for range 2 { // a poll may be repeated
+			if got, err := w.broker.Poll(t.Context(), binding, started.Login, ""); err != nil || got.Status != login.StatusDenied {
+				t.Fatalf("%+v, %v", got, err)
+			}
+		}
+		w.startFails(rita(), problem.LoginCoolDown, wait)
+		w.clock.Advance(wait)
+	}
+	for _, minutes := range []int{1, 2, 4, 8, 16, 32, 60, 60} {
+		deny(time.Duration(minutes) * time.Minute)
+	}
+	w.clock.Advance(23 * time.Hour)
+	deny(time.Hour)
+	w.clock.Advance(25 * time.Hour)
+	deny(time.Minute)
+	deny(2 * time.Minute)
+	w.approvedIn(elsewhere())
+	deny(time.Minute)
+}
+
+// Several may have begun before one was denied.
+func TestDenialsOfLoginsThatWaitedTogetherCountAsOne(t *testing.T) {
+	w := newWorld(t)
+	bindings := []login.Binding{rita(), rita(), rita()}
+	var started []login.Started
+	for i := range bindings {
+		bindings[i].ConversationID = fmt.Sprint("elsewhere-", i)
+		started = append(started, w.start(bindings[i]))
+	}
+	w.phone.decide(login.DecisionDenied)
+	w.clock.Advance(5 * time.Second)
+	for i, binding := range bindings {
+		if got, err := w.broker.Poll(t.Context(), binding, started[i].Login, ""); err != nil || got.Status != login.StatusDenied {
+			t.Fatalf("%+v, %v", got, err)
+		}
+	}
+	w.startFails(rita(), problem.LoginCoolDown, time.Minute)
 }
 
 // A Login API may give its token once only. A slow answer with the token wins over

@@ -55,7 +55,7 @@ func full() login.Row {
 	at := time.Date(2026, 11, 21, 12, 0, 0, 123456700, time.UTC)
 	return login.Row{
 		State: login.StatePending, Attempt: strings.Repeat("0f", 32), ExpiresAt: at, Interval: 7 * time.Second,
-		NotBefore: at.Add(time.Second), CoolDownUntil: at.Add(time.Minute),
+		NotBefore: at.Add(time.Second), CoolDownUntil: at.Add(time.Minute), Denials: 3,
 		Starts: []time.Time{at.Add(-time.Minute), at},
 	}
 }

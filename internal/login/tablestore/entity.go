@@ -32,6 +32,7 @@ type columns struct {
 	IntervalMilliseconds int64
 	NotBefore            time.Time
 	CoolDownUntil        time.Time
+	Denials              int
 	Starts               string
 	Mark                 string
 }
@@ -45,6 +46,7 @@ func encode(key tables.Key, m marked) []byte {
 	e.Number("IntervalMilliseconds", int(m.row.Interval/time.Millisecond))
 	instant(e, "NotBefore", m.row.NotBefore)
 	instant(e, "CoolDownUntil", m.row.CoolDownUntil)
+	e.Number("Denials", m.row.Denials)
 	e.Text("Starts", encodeStarts(m.row.Starts))
 	e.Text("Mark", m.mark)
 	e.Instant(lastColumn, storable(m.row.LastTime()))
@@ -95,6 +97,7 @@ func decode(entity []byte) (marked, error) {
 		Interval:      time.Duration(c.IntervalMilliseconds) * time.Millisecond,
 		NotBefore:     c.NotBefore,
 		CoolDownUntil: c.CoolDownUntil,
+		Denials:       c.Denials,
 		Starts:        starts,
 	}}, nil
 }

@@ -133,7 +133,7 @@ func TestOnlyTheColumnsOfTheReferenceAreWritten(t *testing.T) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	want := []string{"Attempt", "CoolDownUntil", "ExpiresAt", "IntervalMilliseconds", "LastTime", "Mark", "NotBefore", "Starts", "State"}
+	want := []string{"Attempt", "CoolDownUntil", "Denials", "ExpiresAt", "IntervalMilliseconds", "LastTime", "Mark", "NotBefore", "Starts", "State"}
 	if !slices.Equal(names, want) {
 		t.Errorf("columns are %q, want %q", names, want)
 	}
