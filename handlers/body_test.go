@@ -2,8 +2,13 @@ package handlers_test
 
 import (
 	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
+
+	"chatgate/handlers"
 )
 
 func TestBodies(t *testing.T) {
@@ -44,6 +49,21 @@ func TestBodies(t *testing.T) {
 					t.Errorf("the body is quoted: %s\n%s", body, w.log)
 				}
 			})
+		}
+	}
+}
+
+// A whole token call may take 10 s.
+func TestAVisitorThatStallsIsDropped(t *testing.T) {
+	var handler http.Handler
+	start(t, func(c *handlers.Config) { handler = handlers.New(*c) })
+	for _, function := range []string{"GetNewToken", "RefreshToken"} {
+		request := httptest.NewRequest(http.MethodPost, "/api/"+function, strings.NewReader("{}"))
+		request.Header.Set("Origin", origin)
+		client := &stallable{ResponseRecorder: httptest.NewRecorder()}
+		handler.ServeHTTP(client, request)
+		if len(client.deadlines) == 0 || time.Until(client.deadlines[0]) > 10*time.Second {
+			t.Errorf("%s: %d, bounds on reading: %v, want one within 10 s", function, client.Code, client.deadlines)
 		}
 	}
 }

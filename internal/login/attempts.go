@@ -86,8 +86,9 @@ func (r *Row) mayStart(now time.Time) error {
 	return nil
 }
 
-// coolOff notes a denial. Of a login that began before the latest denial it is none
-// of its own: several may wait with one hint, and a poll may come again.
+// coolOff notes a denial. While the cool-down of another goes on it only makes that
+// longer, and does not count: several logins may have waited with one hint, and a
+// poll may come again.
 func (r *Row) coolOff(now time.Time) {
 	pause := coolDown
 	if !now.Before(r.CoolDownUntil) {

@@ -179,6 +179,8 @@ func (s *Sealer) key(ctx context.Context, version string) ([]byte, error) {
 	return decodeKey(secret.Value)
 }
 
+// confirmedKey is key, of a version that is the current one or that the vault has
+// just confirmed.
 func (s *Sealer) confirmedKey(ctx context.Context, version string) ([]byte, error) {
 	if current, err := s.keys.Get(ctx, s.keyName); err == nil && current.Version == version {
 		return s.key(ctx, version)
