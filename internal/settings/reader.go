@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -111,7 +112,7 @@ func parsed[T any](r *reader, name, fallback string, parse func(string) (T, erro
 }
 
 // assistants lists the distinct middle parts of the names Assistants__<id>__rest,
-// as they are spelled.
+// as they are spelled. Of several spellings of one it is the same at each start.
 func (r *reader) assistants() []string {
 	var found []string
 	for lower, entry := range r.values {
@@ -119,13 +120,10 @@ func (r *reader) assistants() []string {
 			continue
 		}
 		id, _, _ := strings.Cut(entry.name[len(assistantsPrefix):], "__")
-		same := func(other string) bool { return strings.EqualFold(other, id) }
-		if !slices.ContainsFunc(found, same) {
-			found = append(found, id)
-		}
+		found = append(found, id)
 	}
 	slices.SortFunc(found, func(a, b string) int {
-		return strings.Compare(strings.ToLower(a), strings.ToLower(b))
+		return cmp.Or(strings.Compare(strings.ToLower(a), strings.ToLower(b)), strings.Compare(a, b))
 	})
-	return found
+	return slices.CompactFunc(found, strings.EqualFold)
 }

@@ -35,6 +35,19 @@ func TestMisspeltSettingsAreWarnedOf(t *testing.T) {
 	}
 }
 
+// What stands in the environment has no order that could decide.
+func TestOfSeveralSpellingsOfAnAssistantTheSameIsNamedAtEachStart(t *testing.T) {
+	for range 100 {
+		loaded, err := settings.Load(production("ASSISTANTS__bankX__AllowNoOrigin=true", "Assistants__bankx__AllowedOrigin=https://a.example"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if warnings := loaded.Warnings(); len(warnings) != 1 || !strings.Contains(warnings[0].What, "did you mean Assistants__BankX__AllowedOrigins?") {
+			t.Fatalf("warnings: %+v", warnings)
+		}
+	}
+}
+
 // The environment is the platform's as well, and other spellings of a setting are
 // that setting.
 func TestWhatIsNoSettingOfOursIsNotWarnedOf(t *testing.T) {
